@@ -1,1 +1,105 @@
-"""Blocking Python SDK for Odyssey: live generated video, steered by prompts, as numpy arrays."""
+"""Blocking Python SDK for Odyssey: live generated video, steered by prompts, as numpy arrays.
+
+```python
+from odyssey import Odyssey
+
+with Odyssey() as client:
+    client.connect()
+    with client.stream("A cat on a windowsill") as stream:
+        clip = stream.frames.stack(48)                  # (48, 1280, 704, 3) uint8
+        stream.interact("The cat stretches and yawns")
+```
+
+Importing this loads neither aiortc nor av: they come with the first `connect`.
+"""
+
+from odyssey._callbacks import (
+    BroadcastReadyCallback,
+    ConnectedCallback,
+    DisconnectedCallback,
+    ErrorCallback,
+    InteractAcknowledgedCallback,
+    StatusChangeCallback,
+    StreamEndedCallback,
+    StreamErrorCallback,
+    StreamStartedCallback,
+    VideoFrameCallback,
+)
+from odyssey._live import ClientStats
+from odyssey._version import __version__
+from odyssey.client import Odyssey
+from odyssey.config import AdvancedConfig
+from odyssey.errors import (
+    AccountSuspendedError,
+    ConcurrentLimitReachedError,
+    MonthlyLimitReachedError,
+    OdysseyAPIError,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyNotFoundError,
+    OdysseyRequestError,
+    OdysseyServerError,
+    OdysseyStreamError,
+    OdysseyTimeoutError,
+    OdysseyUsageError,
+    RateLimitError,
+    SimulationFailedError,
+    StreamDurationExceededError,
+)
+from odyssey.frame_queue import FrameQueue, QueueStats
+from odyssey.frames import VideoFrame
+from odyssey.models import (
+    BroadcastInfo,
+    ClientCredentials,
+    ConnectionStatus,
+    Recording,
+    StreamerCapabilities,
+    StreamRecordingInfo,
+    StreamRecordingsList,
+)
+from odyssey.stream import Stream
+
+__all__ = [
+    "AccountSuspendedError",
+    "AdvancedConfig",
+    "BroadcastInfo",
+    "BroadcastReadyCallback",
+    "ClientCredentials",
+    "ClientStats",
+    "ConcurrentLimitReachedError",
+    "ConnectedCallback",
+    "ConnectionStatus",
+    "DisconnectedCallback",
+    "ErrorCallback",
+    "FrameQueue",
+    "InteractAcknowledgedCallback",
+    "MonthlyLimitReachedError",
+    "Odyssey",
+    "OdysseyAPIError",
+    "OdysseyAuthError",
+    "OdysseyConnectionError",
+    "OdysseyError",
+    "OdysseyNotFoundError",
+    "OdysseyRequestError",
+    "OdysseyServerError",
+    "OdysseyStreamError",
+    "OdysseyTimeoutError",
+    "OdysseyUsageError",
+    "QueueStats",
+    "RateLimitError",
+    "Recording",
+    "SimulationFailedError",
+    "StatusChangeCallback",
+    "Stream",
+    "StreamDurationExceededError",
+    "StreamEndedCallback",
+    "StreamErrorCallback",
+    "StreamRecordingInfo",
+    "StreamRecordingsList",
+    "StreamStartedCallback",
+    "StreamerCapabilities",
+    "VideoFrame",
+    "VideoFrameCallback",
+    "__version__",
+]

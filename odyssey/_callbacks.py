@@ -1,0 +1,157 @@
+"""The user's callbacks, on threads of their own: they may sleep, block, or raise."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from odyssey.frames import VideoFrame
+from odyssey.models import BroadcastInfo, ConnectionStatus
+
+logger = logging.getLogger(__name__)
+
+VideoFrameCallback = Callable[[VideoFrame], object]
+ConnectedCallback = Callable[[], object]
+DisconnectedCallback = Callable[[], object]
+StreamStartedCallback = Callable[[str], object]
+StreamEndedCallback = Callable[[], object]
+InteractAcknowledgedCallback = Callable[[str], object]
+BroadcastReadyCallback = Callable[[BroadcastInfo], object]
+StreamErrorCallback = Callable[[str, str], object]
+ErrorCallback = Callable[[Exception, bool], object]
+StatusChangeCallback = Callable[[ConnectionStatus, str | None], object]
+
+#: Frames that wait for a slow `on_video_frame`: the newest, and one while the next is fetched.
+FRAME_BACKLOG = 2
+
+
+def _check_callable(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{attribute.name} must be callable or None, not {type(value).__name__}")
+
+
+@attrs.frozen
+class Handlers:
+    """The callbacks that `connect` was given."""
+
+    on_connected: ConnectedCallback | None = attrs.field(default=None, validator=_check_callable)
+    on_disconnected: DisconnectedCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_video_frame: VideoFrameCallback | None = attrs.field(default=None, validator=_check_callable)
+    on_stream_started: StreamStartedCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_stream_ended: StreamEndedCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_interact_acknowledged: InteractAcknowledgedCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_broadcast_ready: BroadcastReadyCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_stream_error: StreamErrorCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_error: ErrorCallback | None = attrs.field(default=None, validator=_check_callable)
+    on_status_change: StatusChangeCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+
+
+class Callbacks:
+    """Runs the handlers of one connection: events in order on one thread, frames on another.
+
+    `emit` and `frame` never block. Both threads end by themselves after `finish`.
+    """
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+        self._events: queue.SimpleQueue[tuple[str, tuple[object, ...]] | None] = queue.SimpleQueue()
+        # Its lock guards `_frames`, the two counters and `_finished`.
+        self._frame_came = threading.Condition()
+        self._frames: collections.deque[VideoFrame] = collections.deque()
+        self._delivered = 0
+        self._dropped = 0
+        self._finished = False
+        self._threads: list[threading.Thread] = []
+        if any(attrs.astuple(handlers, recurse=False)):
+            self._start("odyssey-events", self._run_events)
+        if handlers.on_video_frame is not None:
+            self._start("odyssey-frames", self._run_frames)
+
+    @property
+    def frames_delivered(self) -> int:
+        """Frames that `on_video_frame` was called with."""
+        return self._delivered
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames that `on_video_frame` was too slow for."""
+        return self._dropped
+
+    def emit(self, name: str, *args: object) -> None:
+        """Has the handler `name` called, after those emitted before."""
+        if self._threads and not self._finished:
+            self._events.put((name, args))
+
+    def frame(self, frame: VideoFrame) -> None:
+        """Has `on_video_frame` called, if it comes to it before newer ones push this one out."""
+        if self._handlers.on_video_frame is None:
+            return
+        with self._frame_came:
+            if len(self._frames) >= FRAME_BACKLOG:
+                self._frames.popleft()
+                self._dropped += 1
+            self._frames.append(frame)
+            self._frame_came.notify()
+
+    def finish(self) -> None:
+        """No more will come: what was emitted is still delivered, then the threads end."""
+        with self._frame_came:
+            self._finished = True
+            self._frame_came.notify()
+        self._events.put(None)
+
+    def join(self, seconds: float) -> None:
+        """Waits for the threads, at most `seconds` each; not for the one it is called from."""
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(seconds)
+
+    def _start(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run_events(self) -> None:
+        while (event := self._events.get()) is not None:
+            self._call(*event)
+
+    def _run_frames(self) -> None:
+        while True:
+            with self._frame_came:
+                self._frame_came.wait_for(lambda: self._frames or self._finished)
+                if self._finished:
+                    return
+                frame = self._frames.popleft()
+                self._delivered += 1
+            self._call("on_video_frame", (frame,))
+
+    def _call(self, name: str, args: tuple[object, ...]) -> None:
+        handler = getattr(self._handlers, name)
+        if handler is None:
+            return
+        try:
+            handler(*args)
+        except BaseException as exc:
+            logger.exception("the callback %s raised", name)
+            if name != "on_error":
+                self.emit("on_error", exc, False)

@@ -1,0 +1,86 @@
+"""Reading the service's JSON: what is there is checked, what is unknown is ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from odyssey.errors import OdysseyServerError
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Fields:
+    """The fields of one JSON object. A wrong type is `OdysseyServerError`, naming the field."""
+
+    data: Mapping[str, Any] = attrs.field(repr=False)
+    of: str
+
+    @classmethod
+    def read(cls, value: object, of: str) -> Fields:
+        """`of` names the object in errors, as in "the recording"."""
+        if not isinstance(value, Mapping):
+            raise wrong_answer(of, f"expected a JSON object, got {kind(value)}")
+        return cls(value, of)
+
+    def text(self, name: str) -> str:
+        value = self.optional_text(name)
+        if value is None:
+            raise wrong_answer(self.of, f"{name!r} is missing")
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        value = self.data.get(name)
+        if value is not None and not isinstance(value, str):
+            raise self._wrong(name, "a string", value)
+        return value
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        value = self.optional_integer(name)
+        if value is None:
+            if default is None:
+                raise wrong_answer(self.of, f"{name!r} is missing")
+            return default
+        return value
+
+    def optional_integer(self, name: str) -> int | None:
+        value = self.optional_number(name)
+        if value is None:
+            return None
+        if value != int(value):
+            raise self._wrong(name, "a whole number", value)
+        return int(value)
+
+    def optional_number(self, name: str) -> float | None:
+        value = self.data.get(name)
+        if value is None:
+            return None
+        finite = isinstance(value, (int, float)) and abs(value) < float("inf")
+        if isinstance(value, bool) or not finite:
+            raise self._wrong(name, "a number", value)
+        number: float = value
+        return number
+
+    def items(self, name: str, read: Callable[[object], T]) -> list[T]:
+        """The list `name` (absent: empty), each entry turned by `read`."""
+        value = self.data.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self._wrong(name, "a list", value)
+        return [read(item) for item in value]
+
+    def _wrong(self, name: str, expected: str, value: object) -> OdysseyServerError:
+        return wrong_answer(self.of, f"{name!r} should be {expected}, got {kind(value)}")
+
+
+def kind(value: object) -> str:
+    """How a value from outside is named in a message: its type, never its content."""
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def wrong_answer(of: str, what: str) -> OdysseyServerError:
+    return OdysseyServerError(f"the service's answer for {of} is not what it should be: {what}")

@@ -1,0 +1,333 @@
+"""The live half of a client: its one connection at a time, and the calls that wait for it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from odyssey._callbacks import Callbacks, Handlers
+from odyssey._deadline import Deadline
+from odyssey._fanout import FrameFanout
+from odyssey._http import HttpClient
+from odyssey._sessions import as_http, as_websocket, ice_servers, request_credentials
+from odyssey.config import Settings
+from odyssey.errors import (
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyStreamError,
+    OdysseyTimeoutError,
+)
+from odyssey.frame_queue import FrameQueue, Overflow, QueueStats
+from odyssey.models import ClientCredentials, ConnectionStatus, StreamerCapabilities
+
+if TYPE_CHECKING:
+    from odyssey._rtc.connection import Connection
+    from odyssey._rtc.loop import MediaLoop
+
+#: Seconds that `disconnect` waits for the media thread, which bounds its own steps below that.
+DISCONNECT_TIMEOUT = 2.5
+#: Seconds that `close` waits for a thread to end, after that.
+JOIN_TIMEOUT = 0.4
+
+
+@attrs.frozen
+class ClientStats:
+    """What a client received on its present or last connection.
+
+    Attributes:
+        frames_received: frames that were decoded, whether a stream ran or not.
+        callback_frames: frames that `on_video_frame` was called with.
+        callback_dropped: frames that a slow `on_video_frame` missed.
+        frames: the counters of `client.frames`, since the client was made.
+    """
+
+    frames_received: int = 0
+    callback_frames: int = 0
+    callback_dropped: int = 0
+    frames: QueueStats = attrs.field(factory=QueueStats)
+
+
+@attrs.define(eq=False)
+class _Attempt:
+    """One `connect`, and the connection that comes of it."""
+
+    connection: Connection
+    callbacks: Callbacks
+    cancelled: threading.Event = attrs.field(factory=threading.Event)
+    capabilities: StreamerCapabilities | None = None
+
+
+class Live:
+    """Connects, waits, disconnects. Safe to share between threads; owns the media thread."""
+
+    def __init__(self, settings: Settings, http: HttpClient) -> None:
+        self._settings = settings
+        self._http = http
+        self._pid = os.getpid()
+        frames = FrameQueue(settings.frame_buffer, timeout=settings.timeout)
+        self.fanout = FrameFanout(frames)
+        # Held while one thread connects; the others wait for it with their deadlines.
+        self._connecting = threading.Lock()
+        # Guards `_loop`, `_attempt` and `_closed`; nothing waits while holding it.
+        self._state = threading.Lock()
+        self._loop: MediaLoop | None = None
+        self._attempt: _Attempt | None = None
+        self._closed = False
+
+    # Snapshots.
+
+    @property
+    def status(self) -> ConnectionStatus:
+        attempt = self._attempt
+        return ConnectionStatus.DISCONNECTED if attempt is None else attempt.connection.status
+
+    @property
+    def session_id(self) -> str | None:
+        attempt = self._attempt
+        connected = attempt is not None and self.status is ConnectionStatus.CONNECTED
+        return attempt.connection.session_id if attempt is not None and connected else None
+
+    @property
+    def stream_id(self) -> str | None:
+        """The stream that runs now."""
+        return None if self._attempt is None else self._attempt.connection.conversation.stream_id
+
+    @property
+    def applied_prompt(self) -> str | None:
+        return (
+            None if self._attempt is None else self._attempt.connection.conversation.applied_prompt
+        )
+
+    @property
+    def capabilities(self) -> StreamerCapabilities | None:
+        return None if self._attempt is None else self._attempt.capabilities
+
+    @property
+    def stats(self) -> ClientStats:
+        attempt = self._attempt
+        if attempt is None:
+            return ClientStats(frames=self.fanout.main.stats)
+        return ClientStats(
+            frames_received=attempt.connection.frames_received,
+            callback_frames=attempt.callbacks.frames_delivered,
+            callback_dropped=attempt.callbacks.frames_dropped,
+            frames=self.fanout.main.stats,
+        )
+
+    def subscribe(self, maxsize: int, overflow: Overflow) -> FrameQueue:
+        return self.fanout.subscribe(maxsize, overflow, self._settings.timeout)
+
+    # Connecting.
+
+    def connect(
+        self, handlers: Handlers, deadline: Deadline, credentials: ClientCredentials | None
+    ) -> None:
+        """Returns when the connection is ready; at once if there is one.
+
+        `credentials`: a session that there is already; else one is asked for.
+        """
+        with self._one_at_a_time(deadline):
+            if self.status is ConnectionStatus.CONNECTED:
+                return
+            if credentials is None:
+                self._settings.require_key()
+            loop, attempt = self._begin(handlers)
+            try:
+                self._open(loop, attempt, deadline, credentials)
+            except BaseException as exc:
+                self._abort(loop, attempt, exc)
+                raise
+
+    def _begin(self, handlers: Handlers) -> tuple[MediaLoop, _Attempt]:
+        from odyssey._rtc.connection import Connection
+        from odyssey._rtc.loop import MediaLoop
+
+        with self._state:
+            self.check_open()
+            if self._loop is None:
+                self._loop = MediaLoop()
+                _end_at_exit(self)
+            callbacks = Callbacks(handlers)
+            delays = self._settings.advanced.retry_delays()
+            self._attempt = _Attempt(Connection(self.fanout, callbacks, delays), callbacks)
+            return self._loop, self._attempt
+
+    def _open(
+        self,
+        loop: MediaLoop,
+        attempt: _Attempt,
+        deadline: Deadline,
+        credentials: ClientCredentials | None,
+    ) -> None:
+        connection = attempt.connection
+        if credentials is None:
+            loop.call(
+                connection.authenticate,
+                deadline=deadline,
+                waiting_for=lambda: "the media thread did not start in time",
+            )
+            credentials = request_credentials(
+                self._http,
+                deadline,
+                self._settings.queue_timeout,
+                lambda seconds: _pause(attempt, seconds),
+            )
+        attempt.capabilities = credentials.capabilities
+        signaling_url = as_websocket(credentials.signaling_url)
+        servers = ice_servers(self._http, as_http(signaling_url), deadline)
+        loop.call(
+            connection.open,
+            credentials,
+            signaling_url,
+            servers,
+            deadline=deadline,
+            waiting_for=lambda: f"not connected in time; missing: {connection.missing()}",
+        )
+
+    def _abort(self, loop: MediaLoop, attempt: _Attempt, exc: BaseException) -> None:
+        """After a failed or interrupted try: nothing of it stays."""
+        error = exc if isinstance(exc, OdysseyError) else None
+        # Ctrl-C is answered at once; the clean-up goes on without its caller.
+        seconds = DISCONNECT_TIMEOUT if isinstance(exc, Exception) else 0.3
+        with contextlib.suppress(OdysseyError):
+            loop.call(
+                attempt.connection.abort,
+                error,
+                deadline=Deadline.after(seconds),
+                waiting_for=lambda: "cleaning up took too long",
+            )
+        attempt.callbacks.finish()
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self, deadline: Deadline) -> Iterator[None]:
+        left = deadline.remaining()
+        if not self._connecting.acquire(timeout=-1 if left is None else left):
+            raise OdysseyTimeoutError("another thread was connecting this client all the time")
+        try:
+            self.check_open()
+            yield
+        finally:
+            self._connecting.release()
+
+    # Streams.
+
+    def start(
+        self,
+        prompt: str,
+        deadline: Deadline,
+        *,
+        portrait: bool,
+        image: str | None,
+        broadcast: bool,
+        bypass_prompt_expansion: bool,
+    ) -> str:
+        loop, connection = self._connected("start a stream")
+
+        async def start() -> str:
+            return await connection.conversation.start(
+                prompt,
+                portrait=portrait,
+                image=image,
+                broadcast=broadcast,
+                bypass_prompt_expansion=bypass_prompt_expansion,
+            )
+
+        return loop.call(
+            start,
+            deadline=deadline,
+            waiting_for=lambda: "the service did not say in time that the stream started",
+        )
+
+    def interact(self, prompt: str, deadline: Deadline) -> str:
+        loop, connection = self._connected("interact")
+        return loop.call(
+            connection.conversation.interact,
+            prompt,
+            deadline=deadline,
+            waiting_for=lambda: "the service did not acknowledge the prompt in time",
+        )
+
+    def end(self, deadline: Deadline) -> None:
+        loop, connection = self._connected("end the stream")
+        loop.call(
+            connection.conversation.end,
+            deadline=deadline,
+            waiting_for=lambda: "the service did not say in time that the stream ended",
+        )
+
+    def require_connected(self, doing: str) -> None:
+        """Raises `OdysseyStreamError` where there is no connection."""
+        self._connected(doing)
+
+    def _connected(self, doing: str) -> tuple[MediaLoop, Connection]:
+        self.check_open()
+        loop, attempt = self._loop, self._attempt
+        if loop is None or attempt is None or self.status is not ConnectionStatus.CONNECTED:
+            failure = None if attempt is None else attempt.connection.failure
+            why = f" ({failure})" if failure is not None else ""
+            raise OdysseyStreamError(
+                f"can't {doing}: not connected{why}; call connect() first", reason="not_connected"
+            )
+        return loop, attempt.connection
+
+    # Ending.
+
+    def disconnect(self) -> None:
+        """Ends the connection, or a try to connect in another thread. Idempotent; never raises."""
+        loop, attempt = self._loop, self._attempt
+        if loop is None or attempt is None or os.getpid() != self._pid:
+            return
+        attempt.cancelled.set()
+        with contextlib.suppress(OdysseyError):
+            loop.call(
+                attempt.connection.close,
+                deadline=Deadline.after(DISCONNECT_TIMEOUT),
+                waiting_for=lambda: "disconnecting took too long",
+            )
+        attempt.callbacks.finish()
+
+    def close(self) -> None:
+        """Disconnects for good and ends the threads. Idempotent; never raises."""
+        with self._state:
+            self._closed = True
+        self.disconnect()
+        with self._state:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.stop(JOIN_TIMEOUT)
+        if self._attempt is not None and os.getpid() == self._pid:
+            self._attempt.callbacks.join(JOIN_TIMEOUT)
+
+    def check_open(self) -> None:
+        if self._closed:
+            raise OdysseyError("this client was closed; make a new Odyssey()")
+
+
+def _pause(attempt: _Attempt, seconds: float) -> None:
+    """Sleeps in the queue, until `disconnect` is called elsewhere."""
+    if attempt.cancelled.wait(seconds):
+        raise OdysseyConnectionError("disconnected while connecting")
+
+
+_open_at_exit: weakref.WeakSet[Live] = weakref.WeakSet()
+
+
+def _end_at_exit(live: Live) -> None:
+    _open_at_exit.add(live)
+
+
+@atexit.register
+def _end_sessions() -> None:
+    """A program that ends with a client open releases its sessions, all at once and bounded."""
+    threads = [threading.Thread(target=live.close, daemon=True) for live in list(_open_at_exit)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(3.0)

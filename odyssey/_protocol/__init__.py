@@ -1,0 +1,1 @@
+"""The wire protocol without a socket, a thread or a clock: what to send, and what a reply means."""

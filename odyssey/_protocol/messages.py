@@ -1,0 +1,191 @@
+"""Messages of the data channels and of signaling: read into classes, written from arguments."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+
+
+class MalformedMessage(ValueError):  # noqa: N818 - it is logged and survived, never raised to users
+    """Not JSON, not an object, or a known type without its fields. Says what, not the content."""
+
+
+@attrs.frozen
+class StreamStarted:
+    stream_id: str
+    applied_prompt: str | None
+
+
+@attrs.frozen
+class UpdateAcknowledged:
+    prompt: str
+
+
+@attrs.frozen
+class StreamEnded:
+    pass
+
+
+@attrs.frozen
+class BroadcastReady:
+    hls_url: str | None
+    webrtc_url: str
+    spectator_token: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class BroadcastIncomplete:
+    """Announced without its address or its token."""
+
+
+@attrs.frozen
+class StreamError:
+    reason: str
+    message: str
+
+
+@attrs.frozen
+class Offer:
+    sdp: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class RemoteCandidate:
+    """`candidate` is empty at the end of candidates."""
+
+    candidate: str
+    sdp_mid: str | None
+    sdp_mline_index: int | None
+
+
+@attrs.frozen
+class SignalingError:
+    reason: str
+
+
+StreamerMessage = (
+    StreamStarted
+    | UpdateAcknowledged
+    | StreamEnded
+    | BroadcastReady
+    | BroadcastIncomplete
+    | StreamError
+)
+ServerMessage = Offer | RemoteCandidate | SignalingError
+
+
+def read_streamer_message(data: str | bytes) -> StreamerMessage | None:
+    """A message of the `streamerToClient` channel; None for a type that isn't known.
+
+    Raises:
+        MalformedMessage: it can't be read.
+    """
+    fields = _object(data)
+    kind = fields.get("type")
+    if kind == "stream_started":
+        return StreamStarted(_text(fields, "stream_id"), _optional(fields, "applied_prompt"))
+    if kind == "update_acknowledged":
+        return UpdateAcknowledged(_text(fields, "prompt"))
+    if kind == "stream_ended":
+        return StreamEnded()
+    if kind == "broadcast_ready":
+        return _broadcast(fields)
+    if kind == "interactive_stream_error":
+        reason = _optional(fields, "reason") or "unknown"
+        return StreamError(reason, _optional(fields, "message") or "")
+    return None
+
+
+def read_server_message(data: str | bytes) -> ServerMessage | None:
+    """A message of the signaling server; None for a type that isn't known.
+
+    Raises:
+        MalformedMessage: it can't be read.
+    """
+    fields = _object(data)
+    kind = fields.get("type")
+    if kind == "offer":
+        return Offer(_text(fields, "sdp"))
+    if kind == "ice_candidate":
+        index = fields.get("sdpMLineIndex")
+        numbered = isinstance(index, int) and not isinstance(index, bool)
+        return RemoteCandidate(
+            _optional(fields, "candidate") or "",
+            _optional(fields, "sdpMid"),
+            index if numbered else None,
+        )
+    if kind == "error":
+        return SignalingError(_optional(fields, "reason") or "unknown")
+    return None
+
+
+def interactive_stream_start(
+    prompt: str,
+    *,
+    portrait: bool,
+    image: str | None,
+    broadcast: bool,
+    bypass_prompt_expansion: bool,
+) -> str:
+    """`image` is a data URL."""
+    message: dict[str, Any] = {
+        "type": "interactive_stream_start",
+        "prompt": prompt,
+        "portrait": portrait,
+        "input_image_base64": image,
+        "broadcast": broadcast,
+    }
+    if bypass_prompt_expansion:
+        message["bypass_vlm_expansion"] = True
+    return json.dumps(message)
+
+
+def update(prompt: str) -> str:
+    return json.dumps({"type": "update", "prompt": prompt})
+
+
+def interactive_stream_end() -> str:
+    return json.dumps({"type": "interactive_stream_end"})
+
+
+def answer(sdp: str) -> str:
+    return json.dumps({"type": "answer", "sdp": sdp})
+
+
+def keepalive() -> str:
+    return json.dumps({"type": "keepalive"})
+
+
+def client_disconnecting() -> str:
+    return json.dumps({"type": "client_disconnecting"})
+
+
+def _broadcast(fields: dict[str, Any]) -> BroadcastReady | BroadcastIncomplete:
+    url, token = fields.get("webrtc_url"), fields.get("spectator_token")
+    if not (isinstance(url, str) and url and isinstance(token, str) and token):
+        return BroadcastIncomplete()
+    return BroadcastReady(_optional(fields, "broadcast_url"), url, token)
+
+
+def _object(data: str | bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError):
+        raise MalformedMessage(f"{len(data)} characters that are no JSON") from None
+    if not isinstance(fields, dict):
+        raise MalformedMessage(f"a JSON {type(fields).__name__} instead of an object")
+    return fields
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise MalformedMessage(f"{fields['type']} without a text {name!r}")
+    return value
+
+
+def _optional(fields: dict[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) else None

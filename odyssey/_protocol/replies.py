@@ -1,0 +1,115 @@
+"""Which call a reply answers. The service's messages carry no id, so the order decides."""
+
+from __future__ import annotations
+
+import enum
+from typing import Generic, TypeVar
+
+import attrs
+
+W = TypeVar("W")
+
+
+class Request(enum.Enum):
+    START = "start"
+    INTERACT = "interact"
+    END = "end"
+
+
+@attrs.define(eq=False)
+class Sent(Generic[W]):
+    """A request whose reply has not come. `waiter` is None once its call timed out or failed:
+    the entry then only keeps its place, so that a late reply isn't taken for the next call's.
+    """
+
+    request: Request
+    prompt: str | None
+    waiter: W | None
+
+
+class PendingReplies(Generic[W]):
+    """The line of requests that were sent, oldest first. `W` is whatever the caller waits with."""
+
+    def __init__(self) -> None:
+        self._line: list[Sent[W]] = []
+
+    def __len__(self) -> int:
+        return len(self._line)
+
+    def expects(self, request: Request) -> bool:
+        """Whether a reply to such a request may still come, waited for or not."""
+        return any(sent.request is request for sent in self._line)
+
+    def sent(self, request: Request, prompt: str | None, waiter: W) -> Sent[W]:
+        """Takes a place in the line; called before the message goes out."""
+        entry = Sent(request, prompt, waiter)
+        self._line.append(entry)
+        return entry
+
+    def withdraw(self, entry: Sent[W]) -> None:
+        """The message did not go out: no reply will come."""
+        if entry in self._line:
+            self._line.remove(entry)
+
+    def abandon(self, entry: Sent[W]) -> None:
+        """The call gave up; its place stays."""
+        entry.waiter = None
+
+    def started(self) -> Sent[W] | None:
+        """The start that a `stream_started` answers. A new stream forgets what the one before it
+        left unanswered, so that one lost reply can't shift the answers of every later stream.
+        """
+        entry = self._oldest(Request.START)
+        if entry is not None:
+            at = self._line.index(entry)
+            stale = [s for s in self._line[:at] if s.waiter is None]
+            self._line = [s for s in self._line if s is not entry and s not in stale]
+        return entry
+
+    def ended(self) -> Sent[W] | None:
+        """The end that a `stream_ended` answers; None where the service ended the stream."""
+        return self._answered(self._oldest(Request.END))
+
+    def acknowledged(self, prompt: str) -> Sent[W] | None:
+        """The interaction that an `update_acknowledged` answers: the oldest waiting one with this
+        prompt; else (the service rewrote the prompt) the oldest one sent, waiting or not.
+        """
+        same = (
+            s
+            for s in self._line
+            if s.request is Request.INTERACT and s.waiter is not None and s.prompt == prompt
+        )
+        return self._answered(next(same, None) or self._oldest(Request.INTERACT))
+
+    def refused(self) -> list[W]:
+        """Everybody whom an error fails: all who wait. It is one reply, so one place is freed."""
+        waiters = self._release()
+        if self._line:
+            del self._line[0]
+        return waiters
+
+    def interactions(self) -> list[W]:
+        """The stream is over: everybody who waits for an acknowledgement. Those places go."""
+        over = [s for s in self._line if s.request is Request.INTERACT]
+        self._line = [s for s in self._line if s.request is not Request.INTERACT]
+        return [s.waiter for s in over if s.waiter is not None]
+
+    def close(self) -> list[W]:
+        """No reply will come any more: everybody who waits."""
+        waiters = self._release()
+        self._line.clear()
+        return waiters
+
+    def _release(self) -> list[W]:
+        waiters = [s.waiter for s in self._line if s.waiter is not None]
+        for entry in self._line:
+            entry.waiter = None
+        return waiters
+
+    def _oldest(self, request: Request) -> Sent[W] | None:
+        return next((s for s in self._line if s.request is request), None)
+
+    def _answered(self, entry: Sent[W] | None) -> Sent[W] | None:
+        if entry is not None:
+            self._line.remove(entry)
+        return entry

@@ -1,0 +1,96 @@
+"""Keeps keys, tokens and the queries of presigned URLs out of reprs, messages and logs."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+import re
+from collections.abc import Iterator
+
+_PATTERNS = (
+    # The query of any URL or path: presigned signatures and `?token=` both live there.
+    (re.compile(r"\?[^\s\"'<>)\]]+"), "?…"),
+    (re.compile(r"(?i)\b(bearer)\s+[^\s\"',)]+"), r"\1 …"),
+    # JSON and header fields that carry a secret by name.
+    (
+        re.compile(
+            r"(?i)(\"?\b(?:\w*token|api_key|authorization|credential|password)\"?\s*[:=]\s*)"
+            r"(\"[^\"]*\"|'[^']*'|[^\s,;}&]+)"
+        ),
+        r"\1…",
+    ),
+)
+
+
+def redacted(text: str) -> str:
+    """`text` with every URL query, bearer token and secret field replaced by "…"."""
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def shown_url(url: str | None) -> str:
+    """How a URL that may be presigned is shown in a repr: without its query."""
+    return repr(url) if url is None else repr(redacted(url))
+
+
+def scrub(exc: BaseException) -> BaseException:
+    """`exc`, with the texts of it and of all that it was raised from redacted in place.
+
+    Foreign errors of HTTP libraries carry the URL that failed, and so a signature; a traceback
+    prints the causes too.
+    """
+    seen: set[int] = set()
+    queue: list[object] = [exc]
+    while queue:
+        item = queue.pop()
+        if not isinstance(item, BaseException) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        item.args = tuple(redacted(a) if isinstance(a, str) else a for a in item.args)
+        queue += [*item.args, item.__cause__, item.__context__, getattr(item, "reason", None)]
+    return exc
+
+
+class RedactingFilter(logging.Filter):
+    """Rewrites records so that they carry no secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = redacted(record.getMessage())
+        record.args = None
+        if record.exc_info and record.exc_info[1] is not None:
+            scrub(record.exc_info[1])
+        return True
+
+
+_on_our_behalf: contextvars.ContextVar[bool] = contextvars.ContextVar(
+    "_on_our_behalf", default=False
+)
+
+
+class _OurRequestsFilter(RedactingFilter):
+    """The same for loggers that the whole program shares: only what is logged for our requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return super().filter(record) if _on_our_behalf.get() else True
+
+
+@contextlib.contextmanager
+def quiet_urllib3() -> Iterator[None]:
+    """Within it, what urllib3 logs in this thread is redacted: it logs paths with their queries."""
+    token = _on_our_behalf.set(True)
+    try:
+        yield
+    finally:
+        _on_our_behalf.reset(token)
+
+
+# A logger's filters don't apply to its children, so each one that logs URLs gets its own.
+for _name in (
+    "urllib3.connectionpool",
+    "urllib3.util.retry",
+    "urllib3.connection",
+    "urllib3.poolmanager",
+):
+    logging.getLogger(_name).addFilter(_OurRequestsFilter())

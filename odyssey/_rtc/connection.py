@@ -1,0 +1,325 @@
+"""One connection to the service, from the first try to its end. Runs on the media thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
+
+import av
+
+from odyssey._fanout import FrameFanout
+from odyssey._protocol import messages
+from odyssey._protocol.state import NEXT_STATUS, Need, describe_missing
+from odyssey._rtc.conversation import Conversation, EventListener
+from odyssey._rtc.peer import IceServerLike, Peer
+from odyssey._rtc.picture import DecodedPicture
+from odyssey._rtc.signaling import CLEAN_CODES, Refused, Signaling
+from odyssey.errors import (
+    OdysseyConnectionError,
+    OdysseyError,
+    error_from_signaling_reason,
+)
+from odyssey.frame_queue import Feed
+from odyssey.frames import VideoFrame
+from odyssey.models import ClientCredentials, ConnectionStatus
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for opening the signaling socket, once.
+OPEN_TIMEOUT = 10.0
+#: Seconds that closing may take: a frozen server must not hold the caller up.
+CLOSE_TIMEOUT = 1.5
+#: Seconds between the media's end and a verdict: the socket, which knows why, may speak yet.
+VERDICT_GRACE = 1.0
+
+
+class Listener(EventListener, Protocol):
+    """Who hears of events and frames; no call blocks."""
+
+    def frame(self, frame: VideoFrame) -> None: ...
+    def finish(self) -> None: ...
+
+
+class Connection:
+    """Signaling and the peer, until one of them ends; what is said over them is its `conversation`.
+
+    The coroutines run on the media thread, and everything is changed there only. Other threads
+    read the public attributes: each is one value, replaced as a whole.
+    """
+
+    def __init__(
+        self, fanout: FrameFanout, listener: Listener, retry_delays: Sequence[float]
+    ) -> None:
+        self.status = ConnectionStatus.DISCONNECTED
+        self.session_id: str | None = None
+        self.failure: OdysseyError | None = None
+        self.frames_received = 0
+        self._fanout = fanout
+        self._listener = listener
+        self._retry_delays = retry_delays
+        self.conversation = Conversation(fanout, listener)
+        self._signaling: Signaling | None = None
+        self._peer: Peer | None = None
+        self._offered = False
+        self._opening: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._teardown: asyncio.Task[None] | None = None
+
+    # Connecting.
+
+    async def authenticate(self) -> None:
+        """The REST API is being asked for a session, by the caller's thread."""
+        self._set_status(ConnectionStatus.AUTHENTICATING)
+
+    async def open(
+        self, credentials: ClientCredentials, base_url: str, servers: Sequence[IceServerLike]
+    ) -> None:
+        """Connects, trying again as configured; returns when the connection is ready.
+
+        `base_url` is the signaling address as ws(s).
+
+        Raises:
+            OdysseyAuthError, OdysseyConnectionError: it failed for good.
+        """
+        if self._teardown is not None:
+            raise _disconnected()
+        self.session_id = credentials.session_id
+        self._opening = asyncio.current_task()
+        try:
+            self._set_status(ConnectionStatus.CONNECTING)
+            await self._attempts(credentials, base_url, servers)
+        except asyncio.CancelledError:
+            if self._teardown is not None:
+                raise _disconnected() from None
+            raise
+        finally:
+            self._opening = None
+        assert self._peer is not None
+        assert self._signaling is not None
+        self.conversation.open(self._peer, self._signaling)
+        self._fanout.feed(Feed.READY)
+        self._set_status(ConnectionStatus.CONNECTED)
+        self._listener.emit("on_connected")
+
+    def missing(self) -> str:
+        """What is not there yet, for the message of a timeout."""
+        return describe_missing(self._missing())
+
+    async def _attempts(
+        self, credentials: ClientCredentials, base_url: str, servers: Sequence[IceServerLike]
+    ) -> None:
+        delays = iter(self._retry_delays)
+        while True:
+            try:
+                await self._attempt(credentials, base_url, servers)
+            except Refused as exc:
+                delay = None if exc.final else next(delays, None)
+                if delay is None:
+                    raise exc.error from exc.__cause__
+                logger.info("connecting failed (%s); trying again in %.1f s", exc, delay)
+                self._set_status(ConnectionStatus.RECONNECTING, str(exc))
+                await self._drop(say_goodbye=False)
+                await asyncio.sleep(delay)
+            else:
+                return
+
+    async def _attempt(
+        self, credentials: ClientCredentials, base_url: str, servers: Sequence[IceServerLike]
+    ) -> None:
+        self._ready = asyncio.get_running_loop().create_future()
+        self._offered = False
+        signaling = await Signaling.open(
+            base_url, credentials.session_id, credentials.session_token, OPEN_TIMEOUT
+        )
+        self._signaling = signaling
+        peer = self._peer = Peer(servers, self)
+        self._spawn(self._read(signaling, peer))
+        self._spawn(signaling.keep_alive())
+        await self._ready
+
+    async def _read(self, signaling: Signaling, peer: Peer) -> None:
+        """Acts on what the signaling server says, until its socket closes."""
+        async for message in signaling.messages():
+            if isinstance(message, messages.Offer):
+                await self._take_offer(signaling, peer, message)
+            elif isinstance(message, messages.RemoteCandidate):
+                await peer.add_candidate(message)
+            elif isinstance(message, messages.SignalingError):
+                self._lose(error_from_signaling_reason(message.reason), final=True)
+        self._socket_closed(signaling.close_code)
+
+    async def _take_offer(self, signaling: Signaling, peer: Peer, offer: messages.Offer) -> None:
+        self._offered = True
+        try:
+            answer = await peer.answer(offer.sdp)
+        except Exception as exc:
+            logger.debug("the offer", exc_info=True)
+            error = OdysseyConnectionError(
+                f"the service's offer can't be answered ({type(exc).__name__})"
+            )
+            self._lose(error, final=False)
+            return
+        with contextlib.suppress(OdysseyConnectionError):  # its closing is noticed by `_read`
+            await signaling.send(messages.answer(answer))
+
+    def _missing(self) -> set[Need]:
+        missing = {Need.MEDIA, Need.TRACK, Need.SENDING, Need.RECEIVING}
+        if self._signaling is None:
+            return missing | {Need.SOCKET, Need.OFFER}
+        if self._peer is not None:
+            missing = self._peer.missing()
+        return missing if self._offered else missing | {Need.OFFER}
+
+    # What the peer reports (PeerListener).
+
+    def frame_decoded(self, frame: av.VideoFrame) -> None:
+        index = self.frames_received
+        self.frames_received += 1
+        video_frame = VideoFrame(
+            DecodedPicture(frame),
+            frame.width,
+            frame.height,
+            timestamp_ms=round(frame.time * 1000) if frame.pts is not None else 0,
+            index=index,
+            received_at=time.monotonic(),
+            stream_id=self.conversation.stream_id,
+            prompt=self.conversation.shown_prompt,
+        )
+        self._fanout.put(video_frame)
+        self._listener.frame(video_frame)
+
+    def message_received(self, data: str | bytes) -> None:
+        if self.status is ConnectionStatus.CONNECTED:
+            self.conversation.receive(data)
+
+    def needs_changed(self) -> None:
+        if self._ready is not None and not self._ready.done() and not self._missing():
+            self._ready.set_result(None)
+
+    def peer_lost(self, why: str) -> None:
+        error = OdysseyConnectionError(f"the connection was lost: {why}")
+        if self.status is not ConnectionStatus.CONNECTED:
+            self._lose(error, final=False)
+        else:
+            asyncio.get_running_loop().call_later(VERDICT_GRACE, self._fail, error)
+
+    # Endings.
+
+    def _socket_closed(self, code: int | None) -> None:
+        if self.conversation.verdict is not None:
+            self._lose(self.conversation.verdict, final=True)
+        elif self.status is ConnectionStatus.CONNECTED and code in CLEAN_CODES:
+            self._finish(ConnectionStatus.DISCONNECTED, None)
+        else:
+            when = (
+                f"before the connection was ready; missing: {self.missing()}"
+                if self.status is not ConnectionStatus.CONNECTED
+                else "while connected"
+            )
+            self._lose(
+                OdysseyConnectionError(f"the signaling socket closed (code {code}) {when}"),
+                final=False,
+            )
+
+    def _lose(self, error: OdysseyError, *, final: bool) -> None:
+        """The connection can't go on: while connecting, this try has failed."""
+        if self.status is ConnectionStatus.CONNECTED:
+            self._fail(error)
+        elif self._ready is not None and not self._ready.done():
+            self._ready.set_exception(Refused(error, final=final))
+            self._ready.exception()  # a cancelled `open` doesn't await it any more
+
+    def _fail(self, error: OdysseyError) -> None:
+        if self.status is ConnectionStatus.CONNECTED:
+            self._finish(ConnectionStatus.FAILED, self.conversation.verdict or error)
+
+    async def abort(self, error: OdysseyError | None) -> None:
+        """Connecting failed with `error`, or was interrupted (None): cleans up whole."""
+        status = ConnectionStatus.DISCONNECTED if error is None else ConnectionStatus.FAILED
+        self._finish(status, error)
+        await self._wait_torn_down()
+
+    async def close(self) -> None:
+        """Ends the connection; wakes everybody who waits on it. Idempotent."""
+        self._finish(ConnectionStatus.DISCONNECTED, None)
+        await self._wait_torn_down()
+        if self.status is ConnectionStatus.FAILED:
+            self._set_status(ConnectionStatus.DISCONNECTED)
+
+    def _finish(self, status: ConnectionStatus, error: OdysseyError | None) -> None:
+        """The one way in which a connection ends, connected or not yet. Once."""
+        if self._teardown is not None:
+            return
+        was_up = self.status is ConnectionStatus.CONNECTED
+        self.failure = error
+        self._set_status(status, None if error is None else str(error))
+        if was_up:
+            self._fanout.feed(Feed.GONE if error is None else Feed.FAILED, error)
+        self.conversation.close(
+            error or OdysseyConnectionError("the connection was closed meanwhile")
+        )
+        if self._opening is not None:
+            self._opening.cancel()
+        if error is not None:
+            self._listener.emit("on_error", error, True)
+        if was_up:
+            self._listener.emit("on_disconnected")
+        self._listener.finish()
+        self._teardown = asyncio.get_running_loop().create_task(self._drop(say_goodbye=True))
+
+    async def _wait_torn_down(self) -> None:
+        if self._teardown is not None:
+            await asyncio.shield(self._teardown)
+
+    async def _drop(self, *, say_goodbye: bool) -> None:
+        """Closes the socket and the peer side by side, within `CLOSE_TIMEOUT`."""
+        signaling, self._signaling = self._signaling, None
+        peer, self._peer = self._peer, None
+        closing = []
+        if signaling is not None:
+            closing.append(asyncio.ensure_future(signaling.close(say_goodbye=say_goodbye)))
+        if peer is not None:
+            closing.append(asyncio.ensure_future(peer.close()))
+        if closing:
+            await _bounded(closing)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
+
+    def _set_status(self, status: ConnectionStatus, message: str | None = None) -> None:
+        if status is self.status:
+            return
+        if status not in NEXT_STATUS[self.status]:
+            raise AssertionError(f"{self.status.value} can't become {status.value}")
+        logger.info(
+            "%s -> %s%s", self.status.value, status.value, f": {message}" if message else ""
+        )
+        self.status = status
+        self._listener.emit("on_status_change", status, message)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _disconnected() -> OdysseyConnectionError:
+    return OdysseyConnectionError("disconnected while connecting")
+
+
+async def _bounded(closing: list[asyncio.Task[None]]) -> None:
+    _, late = await asyncio.wait(closing, timeout=CLOSE_TIMEOUT)
+    for task in late:
+        task.cancel()
+    if late:
+        logger.warning("the other end did not react to closing within %.1f s", CLOSE_TIMEOUT)
+        await asyncio.wait(late, timeout=0.3)
+    for task in closing:
+        if task.done() and not task.cancelled() and task.exception() is not None:
+            logger.debug("on closing", exc_info=task.exception())

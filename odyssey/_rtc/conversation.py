@@ -1,0 +1,239 @@
+"""What is said on the data channels: starts, prompts and ends, and the streamer's replies."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from odyssey._fanout import FrameFanout
+from odyssey._protocol import messages
+from odyssey._protocol.replies import PendingReplies, Request
+from odyssey._rtc.peer import Peer
+from odyssey._rtc.signaling import Signaling
+from odyssey.errors import (
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyStreamError,
+    error_from_stream_reason,
+)
+from odyssey.frame_queue import Feed
+from odyssey.models import BroadcastInfo
+
+logger = logging.getLogger(__name__)
+
+
+class EventListener(Protocol):
+    """Who hears of events; the call does not block."""
+
+    def emit(self, name: str, *args: object) -> None: ...
+
+
+class Conversation:
+    """The stream on a connection, and the calls that wait for a reply. On the media thread only,
+    but for the attributes: each is one value, replaced as a whole.
+
+    Attributes:
+        stream_id: the stream that runs.
+        applied_prompt: the prompt last acknowledged, of this stream or the last one.
+        verdict: why the service is about to end the connection, where it said so before doing it.
+    """
+
+    def __init__(self, fanout: FrameFanout, listener: EventListener) -> None:
+        self.stream_id: str | None = None
+        self.applied_prompt: str | None = None
+        self.verdict: OdysseyError | None = None
+        self._fanout = fanout
+        self._listener = listener
+        self._pending: PendingReplies[asyncio.Future[str]] = PendingReplies()
+        self._streams_seen: set[str] = set()
+        self._peer: Peer | None = None
+        self._signaling: Signaling | None = None
+
+    @property
+    def shown_prompt(self) -> str | None:
+        """What a picture decoded now should show."""
+        return None if self.stream_id is None else self.applied_prompt
+
+    def open(self, peer: Peer, signaling: Signaling) -> None:
+        """The connection is ready: from now on there is something to talk over."""
+        self._peer, self._signaling = peer, signaling
+
+    def close(self, error: OdysseyError) -> None:
+        """The connection is over: everybody who waits gets `error`."""
+        self._peer = self._signaling = None
+        self.stream_id = None
+        _refuse(self._pending.close(), error)
+
+    async def start(
+        self,
+        prompt: str,
+        *,
+        portrait: bool,
+        image: str | None,
+        broadcast: bool,
+        bypass_prompt_expansion: bool,
+    ) -> str:
+        """Starts a stream; its id."""
+        message = messages.interactive_stream_start(
+            prompt,
+            portrait=portrait,
+            image=image,
+            broadcast=broadcast,
+            bypass_prompt_expansion=bypass_prompt_expansion,
+        )
+        return await self._request(Request.START, prompt, message)
+
+    async def interact(self, prompt: str) -> str:
+        """Steers the stream; the prompt as acknowledged."""
+        self._require_stream("interact")
+        peer, _ = self._require_open("interact")
+        message = messages.update(prompt)
+        if len(message.encode()) > peer.max_message_size:
+            raise ValueError(
+                f"the prompt is too long: the service takes at most {peer.max_message_size} bytes "
+                "in a message"
+            )
+        return await self._request(Request.INTERACT, prompt, message)
+
+    async def end(self) -> None:
+        """Ends the stream."""
+        self._require_stream("end_stream")
+        await self._request(Request.END, None, messages.interactive_stream_end())
+
+    async def _request(self, request: Request, prompt: str | None, message: str) -> str:
+        """Sends, and waits for the reply. The waiter is in line before the message goes out."""
+        self._require_open(request.value)
+        waiter: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        entry = self._pending.sent(request, prompt, waiter)
+        try:
+            await self._send(message, over_signaling=request is Request.START)
+            return await waiter
+        except asyncio.CancelledError:
+            self._pending.abandon(entry)
+            raise
+        except OdysseyError:
+            if not waiter.done():
+                self._pending.withdraw(entry)
+            raise
+
+    async def _send(self, message: str, *, over_signaling: bool) -> None:
+        """Over the data channel; a start that it can't take goes over signaling."""
+        peer, signaling = self._require_open("send")
+        image = over_signaling and '"input_image_base64": null' not in message
+        if not image and peer.can_send(message):
+            peer.send(message)
+        elif over_signaling:
+            await signaling.send(message)
+        else:
+            raise OdysseyConnectionError("the data channel to the streamer is closed")
+
+    def _require_open(self, doing: str) -> tuple[Peer, Signaling]:
+        if self._peer is None or self._signaling is None:
+            raise OdysseyStreamError(
+                f"can't {doing}: not connected; call connect() first", reason="not_connected"
+            )
+        return self._peer, self._signaling
+
+    def _require_stream(self, doing: str) -> None:
+        self._require_open(doing)
+        if self.stream_id is None and not self._pending.expects(Request.START):
+            raise OdysseyStreamError(
+                f"can't {doing}: no stream is running; call start_stream() first",
+                reason="invalid_state",
+            )
+
+    def receive(self, data: str | bytes) -> None:
+        """A message of `streamerToClient`; what can't be read is logged."""
+        try:
+            message = messages.read_streamer_message(data)
+        except messages.MalformedMessage as exc:
+            logger.warning("ignored on the data channel: %s", exc)
+            return
+        if message is None:
+            logger.debug("ignored on the data channel: a message of unknown type")
+        elif isinstance(message, messages.StreamStarted):
+            self._stream_started(message)
+        elif isinstance(message, messages.UpdateAcknowledged):
+            self._acknowledged(message.prompt)
+        elif isinstance(message, messages.StreamEnded):
+            self._stream_ended()
+        elif isinstance(message, messages.BroadcastReady):
+            info = BroadcastInfo(message.hls_url, message.webrtc_url, message.spectator_token)
+            self._listener.emit("on_broadcast_ready", info)
+        elif isinstance(message, messages.BroadcastIncomplete):
+            said = "the service announced a broadcast without its address or its token"
+            self._listener.emit("on_stream_error", "broadcast_error", said)
+        else:
+            self._stream_error(message.reason, message.message)
+
+    # What the streamer says.
+
+    def _stream_started(self, message: messages.StreamStarted) -> None:
+        if message.stream_id in self._streams_seen or not self._pending.expects(Request.START):
+            logger.warning("ignored a stream_started that answers no start")
+            return
+        self._streams_seen.add(message.stream_id)
+        entry = self._pending.started()
+        assert entry is not None
+        self.applied_prompt = (
+            entry.prompt if message.applied_prompt is None else message.applied_prompt
+        )
+        self.stream_id = message.stream_id
+        # The queue is live before the caller hears of it, so that it misses no frame.
+        self._fanout.feed(Feed.LIVE)
+        self._listener.emit("on_stream_started", message.stream_id)
+        _answer(entry.waiter, message.stream_id)
+
+    def _acknowledged(self, prompt: str) -> None:
+        entry = self._pending.acknowledged(prompt)
+        if self.stream_id is not None:
+            self.applied_prompt = prompt
+        self._listener.emit("on_interact_acknowledged", prompt)
+        if entry is None:
+            logger.debug("an acknowledgement that answers no interaction")
+        else:
+            _answer(entry.waiter, prompt)
+
+    def _stream_ended(self) -> None:
+        entry = self._pending.ended()
+        if self.stream_id is None and entry is None:
+            logger.debug("ignored a stream_ended without a stream")
+            return
+        if self.stream_id is not None:
+            self.stream_id = None
+            self._fanout.feed(Feed.ENDED)
+            self._listener.emit("on_stream_ended")
+        ended = OdysseyStreamError(
+            "the stream ended before the prompt was acknowledged", reason="stream_ended"
+        )
+        _refuse(self._pending.interactions(), ended)
+        if entry is not None:
+            _answer(entry.waiter, "")
+
+    def _stream_error(self, reason: str, message: str) -> None:
+        error = error_from_stream_reason(reason, message, "the stream failed")
+        logger.info("stream error: %s", error)
+        self._listener.emit("on_stream_error", reason, message)
+        if reason != "session_timeout":
+            _refuse(self._pending.refused(), error)
+            return
+        # The service closes the connection next.
+        self.verdict = error
+        self.stream_id = None
+        self._fanout.feed(Feed.FAILED, error)
+        _refuse(self._pending.close(), error)
+
+
+def _answer(waiter: asyncio.Future[str] | None, value: str) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(value)
+
+
+def _refuse(waiters: Sequence[asyncio.Future[str]], error: OdysseyError) -> None:
+    """Each gets an error of its own: a traceback belongs to one thread."""
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_exception(copy.copy(error))

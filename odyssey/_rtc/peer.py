@@ -1,0 +1,220 @@
+"""The WebRTC peer: answers the service's offer, receives the video, carries the data channels."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+import av
+from aiortc import (
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtcicetransport import parse_stun_turn_uri
+from aiortc.sdp import candidate_from_sdp
+
+from odyssey._protocol.messages import RemoteCandidate
+from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
+from odyssey._rtc import gathering
+
+logger = logging.getLogger(__name__)
+
+#: What a peer takes in one data channel message if its offer doesn't say (RFC 8841).
+DEFAULT_MESSAGE_SIZE = 65536
+
+
+class IceServerLike(Protocol):
+    @property
+    def urls(self) -> tuple[str, ...]: ...
+    @property
+    def username(self) -> str | None: ...
+    @property
+    def credential(self) -> str | None: ...
+
+
+class PeerListener(Protocol):
+    """Who hears what happens to a peer; called on the media thread."""
+
+    def frame_decoded(self, frame: av.VideoFrame) -> None: ...
+    def message_received(self, data: str | bytes) -> None: ...
+    def needs_changed(self) -> None: ...
+    def peer_lost(self, why: str) -> None: ...
+
+
+class Peer:
+    """One peer connection. Used on the media thread only."""
+
+    def __init__(self, servers: Sequence[IceServerLike], listener: PeerListener) -> None:
+        self._listener = listener
+        # An empty list, never None: aiortc takes None for Google's STUN server.
+        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=usable_servers(servers)))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._channels: dict[str, RTCDataChannel] = {}
+        self._early_candidates: list[RemoteCandidate] = []
+        self._track: MediaStreamTrack | None = None
+        self._max_message_size = DEFAULT_MESSAGE_SIZE
+        self._offered = False
+        self._closed = False
+        self._pc.on("track", self._on_track)
+        self._pc.on("datachannel", self._on_channel)
+        self._pc.on("connectionstatechange", self._on_state)
+
+    def missing(self) -> set[Need]:
+        """What this peer still lacks to be ready."""
+        missing = set()
+        if self._pc.connectionState != "connected":
+            missing.add(Need.MEDIA)
+        if self._track is None:
+            missing.add(Need.TRACK)
+        for label, need in (
+            (CLIENT_TO_STREAMER, Need.SENDING),
+            (STREAMER_TO_CLIENT, Need.RECEIVING),
+        ):
+            channel = self._channels.get(label)
+            if channel is None or channel.readyState != "open":
+                missing.add(need)
+        return missing
+
+    async def answer(self, offer: str) -> str:
+        """Takes the service's offer; returns the SDP that answers it, with all candidates.
+
+        Raises:
+            ValueError: the offer can't be understood.
+        """
+        self._max_message_size = max_message_size(offer)
+        await self._pc.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
+        self._offered = True
+        early, self._early_candidates = self._early_candidates, []
+        for candidate in early:
+            await self.add_candidate(candidate)
+        gathering.tune(self._pc)
+        await self._pc.setLocalDescription(await self._pc.createAnswer())
+        return self._pc.localDescription.sdp
+
+    async def add_candidate(self, candidate: RemoteCandidate) -> None:
+        """A candidate of the service's; one that can't be read is logged."""
+        if not self._offered:
+            self._early_candidates.append(candidate)
+            return
+        text = candidate.candidate.removeprefix("a=").removeprefix("candidate:")
+        try:
+            if not text:
+                await self._pc.addIceCandidate(None)
+                return
+            parsed = candidate_from_sdp(text)
+            parsed.sdpMid = candidate.sdp_mid
+            parsed.sdpMLineIndex = candidate.sdp_mline_index
+            if parsed.sdpMid is None and parsed.sdpMLineIndex is None:
+                parsed.sdpMLineIndex = 0
+            await self._pc.addIceCandidate(parsed)
+        except (ValueError, AssertionError, IndexError) as exc:
+            logger.warning("ignored an ICE candidate that can't be read (%s)", type(exc).__name__)
+
+    def can_send(self, text: str) -> bool:
+        """Whether the channel is open and takes a message of this size."""
+        channel = self._channels.get(CLIENT_TO_STREAMER)
+        is_open = channel is not None and channel.readyState == "open"
+        return is_open and len(text.encode()) <= self._max_message_size
+
+    @property
+    def max_message_size(self) -> int:
+        """Bytes that the service takes in one message of a data channel."""
+        return self._max_message_size
+
+    def send(self, text: str) -> None:
+        """Over `clientToStreamer`; ask `can_send` first."""
+        self._channels[CLIENT_TO_STREAMER].send(text)
+
+    async def close(self) -> None:
+        """Stops receiving and closes the connection. May block when the other end is silent; the
+        caller bounds it.
+        """
+        self._closed = True
+        try:
+            await self._pc.close()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Events of aiortc. A synchronous handler that raises would abort the negotiation.
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "video" and self._track is None:
+            self._track = track
+            self._spawn(self._receive(track, self._listener.frame_decoded))
+        else:
+            # aiortc decodes it all the same, into a queue without bound.
+            self._spawn(self._receive(track, lambda _: None))
+        self._listener.needs_changed()
+
+    def _on_channel(self, channel: RTCDataChannel) -> None:
+        self._channels[channel.label] = channel
+        if channel.label == STREAMER_TO_CLIENT:
+            channel.on("message", self._listener.message_received)
+        if channel.label in (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT):
+            channel.on("close", lambda: self._lost(f"the data channel {channel.label} closed"))
+        channel.on("open", self._listener.needs_changed)
+        self._listener.needs_changed()
+
+    def _on_state(self) -> None:
+        state = self._pc.connectionState
+        logger.debug("peer connection: %s", state)
+        if state in ("failed", "closed"):
+            self._lost(f"the media connection {'failed' if state == 'failed' else 'was closed'}")
+        self._listener.needs_changed()
+
+    async def _receive(
+        self, track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]
+    ) -> None:
+        """Drains the track always: aiortc's queue behind it has no bound."""
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, av.VideoFrame):
+                    deliver(frame)
+        if track is self._track:
+            self._lost("the service ended the video track")
+
+    def _lost(self, why: str) -> None:
+        if not self._closed:
+            self._listener.peer_lost(why)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def usable_servers(servers: Sequence[IceServerLike]) -> list[RTCIceServer]:
+    """As aiortc wants them, without addresses that it would refuse."""
+    usable = []
+    for server in servers:
+        urls = []
+        for url in server.urls:
+            try:
+                parse_stun_turn_uri(url)
+            except ValueError:
+                logger.warning("ignored an ICE server whose address can't be read")
+            else:
+                urls.append(url)
+        if urls:
+            usable.append(
+                RTCIceServer(urls=urls, username=server.username, credential=server.credential)
+            )
+    return usable
+
+
+def max_message_size(sdp: str) -> int:
+    """Bytes of a data channel message that the SDP's sender takes; 0 there means: any."""
+    match = re.search(r"^a=max-message-size:(\d+)\s*$", sdp, re.MULTILINE)
+    size = DEFAULT_MESSAGE_SIZE if match is None else int(match[1])
+    return size or 2**31

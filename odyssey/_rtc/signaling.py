@@ -1,0 +1,137 @@
+"""The signaling socket: opening, keepalive, messages, closing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
+
+from odyssey._protocol import messages
+from odyssey._redact import RedactingFilter, scrub
+from odyssey.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError
+
+logger = logging.getLogger(__name__)
+
+KEEPALIVE_INTERVAL = 10.0
+LONGEST_MESSAGE = 64 * 1024 * 1024
+CLEAN_CODES = frozenset({1000, 1001})
+
+# websockets logs the request line, and so the token, and every message at DEBUG.
+_socket_logger = logging.getLogger(__name__ + ".socket")
+_socket_logger.addFilter(RedactingFilter())
+
+
+class Refused(Exception):  # noqa: N818 - wraps the error to raise
+    """Opening failed. `final`: trying again can't help."""
+
+    def __init__(self, error: OdysseyError, *, final: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.final = final
+
+
+class Signaling:
+    """An open signaling socket. Used on the media thread only."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    @classmethod
+    async def open(cls, base_url: str, session_id: str, token: str, seconds: float) -> Signaling:
+        """Connects to `{base_url}/client/{session_id}` within `seconds`.
+
+        Raises:
+            Refused: it could not be opened.
+        """
+        url = f"{base_url}/client/{quote(session_id, safe='')}?token={quote(token, safe='')}"
+        try:
+            socket = await connect(
+                url,
+                max_size=LONGEST_MESSAGE,
+                open_timeout=seconds,
+                close_timeout=0.5,
+                compression=None,
+                logger=_socket_logger,
+            )
+        except InvalidStatus as exc:
+            raise _refused(exc.response.status_code) from scrub(exc)
+        except InvalidURI as exc:
+            error = OdysseyConnectionError("the signaling address is not a valid one")
+            raise Refused(error, final=True) from scrub(exc)
+        except (OSError, WebSocketException, EOFError) as exc:
+            # TimeoutError is an OSError too: nobody answered the handshake.
+            said = getattr(exc, "strerror", None) or type(exc).__name__
+            error = OdysseyConnectionError(f"the signaling socket could not be opened ({said})")
+            raise Refused(error, final=False) from scrub(exc)
+        return cls(socket)
+
+    async def messages(self) -> AsyncIterator[messages.ServerMessage]:
+        """What the server says, until the socket closes. What can't be read is logged."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                data = await self._socket.recv()
+                try:
+                    message = messages.read_server_message(data)
+                except messages.MalformedMessage as exc:
+                    logger.warning("ignored on the signaling socket: %s", exc)
+                    continue
+                if message is None:
+                    logger.debug("ignored on the signaling socket: a message of unknown type")
+                    continue
+                yield message
+
+    @property
+    def close_code(self) -> int | None:
+        """The code it was closed with; 1006 where the connection broke."""
+        return self._socket.close_code
+
+    async def send(self, text: str) -> None:
+        """Raises `OdysseyConnectionError` if the socket is closed."""
+        try:
+            await self._socket.send(text)
+        except ConnectionClosed:
+            raise OdysseyConnectionError(
+                f"the signaling socket is closed (code {self.close_code})"
+            ) from None
+
+    async def keep_alive(self) -> None:
+        """Sends a keepalive every 10 s, until cancelled or closed."""
+        with contextlib.suppress(OdysseyConnectionError):
+            while True:
+                await asyncio.sleep(KEEPALIVE_INTERVAL)
+                await self.send(messages.keepalive())
+
+    async def close(self, *, say_goodbye: bool) -> None:
+        """Closes it, with `client_disconnecting` first. A server that doesn't read can hold this
+        up; the caller bounds it.
+        """
+        try:
+            if say_goodbye and self.close_code is None:
+                with contextlib.suppress(OdysseyConnectionError):
+                    await self.send(messages.client_disconnecting())
+            await self._socket.close()
+        finally:
+            # After a cancelled closing the transport would linger until its peer reacts.
+            self._socket.transport.abort()
+
+
+def _refused(status: int) -> Refused:
+    if status in (401, 403):
+        error: OdysseyError = OdysseyAuthError(
+            f"the signaling server refused the session token (HTTP {status}); it may have expired: "
+            "a token lets one connect once, within about ten minutes",
+            status=status,
+        )
+        return Refused(error, final=True)
+    error = OdysseyConnectionError(f"the signaling server refused the connection (HTTP {status})")
+    return Refused(error, final=400 <= status < 500 and status not in (408, 425, 429))

@@ -1,0 +1,192 @@
+"""Settings of a client, checked once when it is made, and what the environment supplies."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+DEFAULT_API_URL = "https://api.odyssey.ml"
+
+NO_KEY = (
+    "this call needs an API key and there is none: pass Odyssey(api_key=...), set the environment "
+    "variable ODYSSEY_API_KEY, or run the emulator (`odyssey emulator`) and use the key it prints"
+)
+
+
+def check_timeout(value: object, name: str = "timeout") -> float | None:
+    """A number of seconds > 0, or None for no limit; else `ValueError` or `TypeError`."""
+    if value is None:
+        return None
+    seconds = _number(value, name)
+    if not seconds > 0:
+        raise ValueError(f"{name} must be None or a number of seconds > 0, not {value!r}")
+    return seconds if math.isfinite(seconds) else None
+
+
+def check_wait(value: object, name: str = "timeout") -> float | None:
+    """As `check_timeout`, but 0 is allowed and means: do not wait."""
+    if value is None:
+        return None
+    seconds = _number(value, name)
+    if not seconds >= 0:
+        raise ValueError(f"{name} must be None or a number of seconds >= 0, not {value!r}")
+    return seconds if math.isfinite(seconds) else None
+
+
+def check_count(value: object, name: str, least: int, most: int | None = None) -> int:
+    """A whole number from `least` to `most`; else `ValueError` or `TypeError`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
+    number: int = value.__index__()
+    if number < least or (most is not None and number > most):
+        limits = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be {limits}, not {number}")
+    return number
+
+
+def check_text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+    return value
+
+
+def check_api_key(value: object) -> str | None:
+    """The key, or None where there is none (`None` or `""`)."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"api_key must be a str, not {type(value).__name__}")
+    if any(c.isspace() or not c.isprintable() for c in value):
+        raise ValueError(
+            "api_key contains white space or control characters; pass the key alone, "
+            "without a line break or quotes around it"
+        )
+    return value
+
+
+def check_api_url(value: object) -> str:
+    """An http(s) URL without a trailing slash."""
+    text = check_text(value, "api_url").rstrip("/")
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or any(c.isspace() for c in text) or parts.query or parts.fragment:
+        raise ValueError(
+            f"api_url must be an http:// or https:// address such as {DEFAULT_API_URL}, "
+            f"not {text.split('?')[0]!r}"
+        )
+    return text
+
+
+def _given(value: object, variable: str) -> object:
+    """The argument, or the environment's value where it is None or empty."""
+    return os.environ.get(variable) if value is None or value == "" else value
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        # numpy's numbers are no ints, but turn into floats without loss.
+        if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
+            raise TypeError(f"{name} must be None or a number, not {type(value).__name__}")
+        value = float(value)
+    if math.isnan(value):
+        raise ValueError(f"{name} must be a number of seconds, not nan")
+    return float(value)
+
+
+def _at_least(least: float) -> Callable[[object, attrs.Attribute[Any], Any], None]:
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not _number(value, attribute.name) >= least:
+            raise ValueError(f"{attribute.name} must be at least {least}, not {value!r}")
+
+    return check
+
+
+def _check_retries(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_count(value, attribute.name, 0)
+
+
+def _check_queue_timeout(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_wait(value, attribute.name)
+
+
+@attrs.frozen
+class AdvancedConfig:
+    """How connecting is retried, and how long to wait for a free streamer.
+
+    Attributes:
+        max_retries: further tries after the first one failed; 0 for none.
+        initial_retry_delay_ms: pause before the first retry, in milliseconds.
+        max_retry_delay_ms: the longest pause, in milliseconds.
+        retry_backoff_multiplier: each pause is this many times the one before.
+        queue_timeout_s: seconds to ask for a free streamer before giving up. The time of the call
+            itself (`timeout`) still counts.
+
+    Example:
+        >>> AdvancedConfig(max_retries=0).retry_delays()
+        []
+    """
+
+    max_retries: int = attrs.field(default=5, validator=_check_retries)
+    initial_retry_delay_ms: float = attrs.field(default=1000, validator=_at_least(0))
+    max_retry_delay_ms: float = attrs.field(default=2000, validator=_at_least(0))
+    retry_backoff_multiplier: float = attrs.field(default=2.0, validator=_at_least(1))
+    queue_timeout_s: float = attrs.field(default=30, validator=_check_queue_timeout)
+
+    def retry_delays(self) -> list[float]:
+        """The pauses between tries, in seconds."""
+        delays = []
+        delay = float(self.initial_retry_delay_ms)
+        for _ in range(self.max_retries):
+            delays.append(min(delay, self.max_retry_delay_ms) / 1000)
+            delay *= self.retry_backoff_multiplier
+        return delays
+
+
+@attrs.frozen
+class Settings:
+    """What one client was given, checked. The key never shows."""
+
+    api_key: str | None = attrs.field(repr=False)
+    api_url: str
+    timeout: float | None
+    queue_timeout: float | None
+    frame_buffer: int
+    advanced: AdvancedConfig
+
+    @classmethod
+    def make(
+        cls,
+        api_key: str | None,
+        api_url: str | None,
+        timeout: float | None,
+        queue_timeout: float | None,
+        frame_buffer: int,
+        advanced: AdvancedConfig | None,
+    ) -> Settings:
+        """The arguments of `Odyssey`, with the environment's values where there are none."""
+        if advanced is None:
+            advanced = AdvancedConfig()
+        elif not isinstance(advanced, AdvancedConfig):
+            raise TypeError(f"advanced must be an AdvancedConfig, not {type(advanced).__name__}")
+        waits = check_wait(queue_timeout, "queue_timeout")
+        return cls(
+            api_key=check_api_key(_given(api_key, "ODYSSEY_API_KEY")),
+            api_url=check_api_url(_given(api_url, "ODYSSEY_API_URL") or DEFAULT_API_URL),
+            timeout=check_timeout(timeout),
+            queue_timeout=check_wait(advanced.queue_timeout_s) if waits is None else waits,
+            frame_buffer=check_count(frame_buffer, "frame_buffer", 1),
+            advanced=advanced,
+        )
+
+    def require_key(self) -> str:
+        if self.api_key is None:
+            raise ValueError(NO_KEY)
+        return self.api_key

@@ -1,0 +1,289 @@
+"""What can go wrong, as classes, and the tables that choose among them.
+
+```
+OdysseyError
+├── OdysseyAuthError (also ValueError)         the key is bad, refused or lacks a right
+├── OdysseyConnectionError (also ConnectionError)
+│   └── OdysseyTimeoutError (also TimeoutError)
+├── OdysseyStreamError                         .reason, .message
+├── OdysseyAPIError                            .status, .detail
+│   ├── OdysseyRequestError (also ValueError)  4xx: the request is at fault
+│   │   └── OdysseyNotFoundError               404
+│   └── OdysseyServerError (also OdysseyConnectionError)
+├── SimulationFailedError                      .job
+└── OdysseyUsageError                          .code, .message, .action, .action_url, .details
+    ├── MonthlyLimitReachedError, ConcurrentLimitReachedError, AccountSuspendedError
+    ├── StreamDurationExceededError (also OdysseyStreamError)
+    └── RateLimitError                         .retry_after
+```
+
+Every class can be pickled, so that errors cross process boundaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class OdysseyError(Exception):
+    """Whatever this package raises by itself, except `ValueError` and `TypeError` for arguments."""
+
+
+class OdysseyAuthError(OdysseyError, ValueError):
+    """The API key is wrong, was refused, or lacks a right: HTTP 401 and 403, 422 for the key.
+
+    Attributes:
+        status: the HTTP status that said so, or None.
+    """
+
+    def __init__(self, text: str = "", *, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class OdysseyConnectionError(OdysseyError, ConnectionError):
+    """The service could not be reached, or the connection to it was lost.
+
+    Attributes:
+        reason: the service's own word for it (`"streamer_disconnected"`, …), or None.
+    """
+
+    def __init__(self, text: str = "", *, reason: str | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class OdysseyTimeoutError(OdysseyConnectionError, TimeoutError):
+    """A blocking call's time ran out. The text says what was waited for.
+
+    Attributes:
+        partial: what had come by then: the frames of `take` (a list) or `stack` (an array), else
+            None.
+    """
+
+    def __init__(self, text: str = "", *, partial: Any = None) -> None:
+        super().__init__(text)
+        self.partial = partial
+
+
+class OdysseyStreamError(OdysseyError):
+    """Starting, steering or ending a stream was refused, or there is no stream.
+
+    Attributes:
+        reason: the service's word for it, or one of this package's: `"not_connected"`,
+            `"no_stream"`, `"stream_ended"`, `"queue_closed"`, `"size_changed"`.
+        message: the service's explanation; the error's own text where there is none.
+        partial: for `stack`, the frames before the change of size; else None.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        reason: str = "unknown",
+        message: str | None = None,
+        partial: Any = None,
+    ) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.message = text if message is None else message
+        self.partial = partial
+
+
+class OdysseyAPIError(OdysseyError):
+    """The REST API refused a request or broke.
+
+    Attributes:
+        status: the HTTP status; None where no answer came.
+        detail: what the service said about it, or None.
+    """
+
+    def __init__(
+        self, text: str = "", *, status: int | None = None, detail: str | None = None
+    ) -> None:
+        Exception.__init__(self, text)
+        self.status = status
+        self.detail = detail
+
+
+class OdysseyRequestError(OdysseyAPIError, ValueError):
+    """The service found the request at fault: a 4xx status."""
+
+
+class OdysseyNotFoundError(OdysseyRequestError):
+    """The recording, job or session is unknown to the service, or not ready yet: 404."""
+
+
+class OdysseyServerError(OdysseyAPIError, OdysseyConnectionError):
+    """The service failed (5xx, after the retries), or its answer is not what it should be."""
+
+    reason: str | None = None
+
+
+class SimulationFailedError(OdysseyError):
+    """A simulation that was waited for failed or was cancelled.
+
+    Attributes:
+        job: the job as last seen.
+    """
+
+    def __init__(self, text: str = "", *, job: Any = None) -> None:
+        super().__init__(text)
+        self.job = job
+
+
+class OdysseyUsageError(OdysseyError):
+    """A limit of the account or the plan.
+
+    Attributes:
+        code: the service's code, such as `"MONTHLY_LIMIT_REACHED"`.
+        message: what the service says happened.
+        action: what it advises to do.
+        action_url: where to do that, or None.
+        details: the numbers that belong to the code; an empty dict where none came.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        code: str = "",
+        message: str | None = None,
+        action: str = "",
+        action_url: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        Exception.__init__(self, text)
+        self.code = code
+        self.message = text if message is None else message
+        self.action = action
+        self.action_url = action_url
+        self.details: dict[str, Any] = dict(details or {})
+
+
+class MonthlyLimitReachedError(OdysseyUsageError):
+    """The month's hours are used up. Details: `used_hours`, `limit_hours`, `reset_date`."""
+
+
+class ConcurrentLimitReachedError(OdysseyUsageError):
+    """Too many streams at once. Details: `active_count`, `limit`."""
+
+
+class AccountSuspendedError(OdysseyUsageError):
+    """The account is suspended. Details: `reason`."""
+
+
+class StreamDurationExceededError(OdysseyUsageError, OdysseyStreamError):
+    """The stream reached its time limit and was ended. Details: `max_duration_seconds`."""
+
+    reason = "session_timeout"
+    partial: Any = None
+
+
+class RateLimitError(OdysseyUsageError):
+    """Too many requests.
+
+    Attributes:
+        retry_after: seconds to wait before the next one, or None where the service didn't say.
+    """
+
+    retry_after: float | None = None
+
+
+#: HTTP status → class, for statuses that have one of their own. Others go by their hundred.
+STATUS_ERRORS: dict[int, type[OdysseyAuthError] | type[OdysseyAPIError]] = {
+    401: OdysseyAuthError,
+    403: OdysseyAuthError,
+    404: OdysseyNotFoundError,
+}
+
+#: Code in a 429 body → class.
+USAGE_ERRORS: dict[str, type[OdysseyUsageError]] = {
+    "MONTHLY_LIMIT_REACHED": MonthlyLimitReachedError,
+    "MONTHLY_LIMIT_EXCEEDED": MonthlyLimitReachedError,
+    "CONCURRENT_LIMIT_REACHED": ConcurrentLimitReachedError,
+    "CONCURRENT_LIMIT_EXCEEDED": ConcurrentLimitReachedError,
+    "STREAM_DURATION_EXCEEDED": StreamDurationExceededError,
+    "ACCOUNT_SUSPENDED": AccountSuspendedError,
+    "RATE_LIMITED": RateLimitError,
+}
+
+#: Reason of an `interactive_stream_error` → usage code. Others are `OdysseyStreamError`.
+STREAM_REASON_CODES: dict[str, str] = {
+    "quota_exceeded": "MONTHLY_LIMIT_REACHED",
+    "concurrent_limit_exceeded": "CONCURRENT_LIMIT_REACHED",
+    "session_timeout": "STREAM_DURATION_EXCEEDED",
+}
+
+#: Reason of a signaling `error` → what happened and what to do. All are `OdysseyConnectionError`.
+SIGNALING_REASONS: dict[str, str] = {
+    "streamer_not_available": "no streamer is available for this session; connect again",
+    "streamer_disconnected": "the streamer went away; connect again",
+    "duration_limit_reached": "the connection reached its longest allowed time; connect again",
+    "unknown": "the service gave no reason; connect again",
+}
+
+
+def error_from_status(status: int, detail: str | None, doing: str) -> OdysseyError:
+    """The error for an HTTP `status` of 400 and more (429 with a body: `error_from_usage`).
+
+    `doing` says what was tried, as in "could not get recording abc".
+    """
+    said = f": {detail}" if detail else ""
+    if status == 429:
+        return error_from_usage({"code": "RATE_LIMITED", "message": detail or ""}, doing)
+    default = OdysseyServerError if status >= 500 else OdysseyRequestError
+    cls = STATUS_ERRORS.get(status, default)
+    if issubclass(cls, OdysseyAuthError):
+        advice = "check the API key" if status == 401 else "the API key lacks the right to do this"
+        return cls(f"{doing}: refused with HTTP {status}{said}; {advice}", status=status)
+    if cls is OdysseyNotFoundError:
+        advice = "; it is unknown or not ready yet"
+    else:
+        advice = "; try again later" if status >= 500 else ""
+    return cls(f"{doing}: HTTP {status}{said}{advice}", status=status, detail=detail)
+
+
+def error_from_usage(
+    body: Mapping[str, Any], doing: str, *, retry_after: float | None = None
+) -> OdysseyUsageError:
+    """The error for the usage `body` of a 429; `retry_after`: the header's, in seconds."""
+    code = _text(body.get("code")) or _text(body.get("error"))
+    message = _text(body.get("message"))
+    action = _text(body.get("action"))
+    details = body.get("details")
+    details = dict(details) if isinstance(details, Mapping) else {}
+    url = _text(body.get("action_url")) or None
+    cls = USAGE_ERRORS.get(code, RateLimitError if not code else OdysseyUsageError)
+    text = f"{doing}: {message or code or 'too many requests'}"
+    text += f" ({action})" if action else ""
+    error = cls(text, code=code, message=message, action=action, action_url=url, details=details)
+    if isinstance(error, RateLimitError):
+        seconds = details.get("retry_after_seconds", retry_after)
+        error.retry_after = float(seconds) if isinstance(seconds, (int, float)) else retry_after
+    return error
+
+
+def error_from_stream_reason(
+    reason: str, message: str, doing: str
+) -> OdysseyStreamError | OdysseyUsageError:
+    """The error for an `interactive_stream_error` that the streamer sent."""
+    code = STREAM_REASON_CODES.get(reason)
+    if code is not None:
+        return error_from_usage({"code": code, "message": message or reason}, doing)
+    advice = "; try again" if reason == "lease_denied" else ""
+    said = f"{reason}: {message}" if message else reason
+    return OdysseyStreamError(f"{doing}: {said}{advice}", reason=reason, message=message)
+
+
+def error_from_signaling_reason(reason: str) -> OdysseyConnectionError:
+    """The error for an `error` message of the signaling server."""
+    said = SIGNALING_REASONS.get(reason, "connect again")
+    return OdysseyConnectionError(
+        f"the service ended the connection ({reason}): {said}", reason=reason
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

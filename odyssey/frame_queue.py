@@ -1,0 +1,392 @@
+"""The bounded queues that hand frames to the caller's threads."""
+
+from __future__ import annotations
+
+import collections
+import copy
+import enum
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+
+from odyssey._deadline import WAIT_SLICE, Deadline
+from odyssey.config import check_count, check_wait
+from odyssey.errors import (
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyStreamError,
+    OdysseyTimeoutError,
+)
+from odyssey.frames import Array, VideoFrame, check_out
+
+Overflow = Literal["drop_oldest", "drop_newest"]
+
+
+class Feed(enum.Enum):
+    """Where the frames of a queue come from at the moment."""
+
+    OFFLINE = "offline"  # the client has not been connected
+    READY = "ready"  # connected, no stream yet
+    LIVE = "live"  # a stream runs
+    ENDED = "ended"  # the last stream ended; connected
+    FAILED = "failed"  # the last stream or the connection failed
+    GONE = "gone"  # disconnected cleanly
+    CLOSED = "closed"  # this queue was closed
+
+
+@attrs.frozen
+class QueueStats:
+    """What a queue did since it was made.
+
+    Attributes:
+        received: frames that arrived while a stream ran.
+        delivered: frames handed to a reader.
+        dropped: frames thrown away because the queue was full.
+        skipped: frames thrown away by `latest`, which wanted a newer one, or by `clear`.
+        idle: frames that arrived while no stream ran; they are not queued.
+        waiting: frames in the queue now.
+    """
+
+    received: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    skipped: int = 0
+    idle: int = 0
+    waiting: int = 0
+
+
+class FrameQueue:
+    """A bounded queue of frames, filled by the media thread and read by any other.
+
+    `client.frames` is one; `client.subscribe()` makes more. When it is full, a frame is dropped and
+    counted: nothing a reader does can hold the media up. All methods may be called from any thread.
+
+    `timeout` is in seconds, counts from the call, and defaults to the client's; 0 does not wait, a
+    negative one is a `ValueError`. Frames that wait are handed out before the end or an error is.
+
+    Raises (`get`, `latest`, iteration):
+        OdysseyTimeoutError: no frame came in time.
+        OdysseyConnectionError: the client is not connected, or the connection was lost.
+        OdysseyStreamError: the stream has ended and nothing waits (`get`, `latest`; iteration
+            stops instead), or it failed. `StreamDurationExceededError` is one of these.
+
+    Example:
+        ```python
+        clip = client.frames.stack(48)              # (48, 1280, 704, 3) uint8
+        newest = client.frames.latest()
+        for frame in client.frames:                 # until the stream ends
+            process(frame.data)
+        ```
+    """
+
+    def __init__(
+        self,
+        maxsize: int = 32,
+        overflow: Overflow = "drop_oldest",
+        *,
+        timeout: float | None = 30.0,
+        on_close: Callable[[FrameQueue], None] | None = None,
+    ) -> None:
+        self._maxsize = check_count(maxsize, "maxsize", 1)
+        if overflow not in ("drop_oldest", "drop_newest"):
+            raise ValueError(f"overflow must be 'drop_oldest' or 'drop_newest', not {overflow!r}")
+        self._overflow = overflow
+        self._timeout = timeout
+        self._on_close = on_close
+        # The condition's lock guards every field below. The media thread holds it for a few
+        # instructions a frame; readers convert pixels outside it.
+        self._changed = threading.Condition(threading.Lock())
+        self._frames: collections.deque[VideoFrame] = collections.deque()
+        self._feed = Feed.OFFLINE
+        self._failure: Exception | None = None
+        self._stream = 0  # counts starts, so that a reader notices the next one
+        self._counts = {"received": 0, "delivered": 0, "dropped": 0, "skipped": 0, "idle": 0}
+
+    @property
+    def maxsize(self) -> int:
+        """The most frames that wait here."""
+        return self._maxsize
+
+    @property
+    def stats(self) -> QueueStats:
+        """The counters, as of now."""
+        with self._changed:
+            return QueueStats(**self._counts, waiting=len(self._frames))
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __repr__(self) -> str:
+        return f"FrameQueue({len(self)} of {self._maxsize} frames, {self._feed.value})"
+
+    def get(self, timeout: float | None = None) -> VideoFrame:
+        """The oldest waiting frame; waits for one if there is none."""
+        deadline = self._deadline(timeout)
+        with self._changed:
+            self._wait(deadline)
+            return self._pop()
+
+    def latest(self, timeout: float | None = None) -> VideoFrame:
+        """The newest frame; older ones are skipped. Waits only if there is none."""
+        deadline = self._deadline(timeout)
+        with self._changed:
+            self._wait(deadline)
+            self._counts["skipped"] += len(self._frames) - 1
+            while len(self._frames) > 1:
+                self._frames.popleft()
+            return self._pop()
+
+    def read(self) -> tuple[bool, Array | None]:
+        """As `cv2.VideoCapture.read()`: (True, (height, width, 3) BGR); (False, None) at the end.
+
+        Raises:
+            OdysseyTimeoutError, OdysseyConnectionError, StreamDurationExceededError: as `get`.
+        """
+        for frame in self:
+            return True, frame.to_ndarray("bgr24")
+        return False, None
+
+    def take(self, n: int, timeout: float | None = None) -> list[VideoFrame]:
+        """The next `n` frames; fewer if the stream ends or fails under way.
+
+        Args:
+            timeout: seconds for all of them together.
+
+        Raises:
+            OdysseyTimeoutError: they did not all come in time; those that did are its `partial`.
+            OdysseyStreamError, OdysseyConnectionError: there was none at all.
+        """
+        frames: list[VideoFrame] = []
+        for frame in self._next_frames(n, timeout, frames):
+            frames.append(frame)
+        return frames
+
+    def stack(self, n: int, timeout: float | None = None, out: Array | None = None) -> Array:
+        """The next `n` frames as one array: uint8 (n, height, width, 3) RGB.
+
+        Fewer if the stream ends or fails under way. Each is converted straight into the result.
+
+        Args:
+            timeout: seconds for all of them together.
+            out: a C-contiguous uint8 array (n, height, width, 3) to write into; what is returned
+                is it, or its beginning.
+
+        Raises:
+            OdysseyTimeoutError: they did not all come in time; those that did are its `partial`,
+                an array.
+            OdysseyStreamError: the size changed (`reason` is `"size_changed"`; the frames before
+                that are its `partial`, the others stay in the queue), or there was none at all.
+            OdysseyConnectionError: there was none at all.
+        """
+        frames: list[Array] = []
+        result: Array | None = None
+        n = check_count(n, "n", 0)
+        if out is not None and np.shape(out)[:1] != (n,):
+            raise ValueError(f"out must be uint8 ({n}, height, width, 3), not {np.shape(out)}")
+
+        def came() -> Array:
+            return _head(result, len(frames))
+
+        for frame in self._next_frames(n, timeout, frames, came):
+            shape = (frame.height, frame.width, 3)
+            if result is None:
+                if out is not None:
+                    check_out(out, (n, *shape))
+                result = np.empty((n, *shape), np.uint8) if out is None else out
+            frames.append(frame.to_ndarray("rgb24", out=result[len(frames)]))
+        return _head(result, len(frames))
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Frames until the stream ends; raises what ended it if that was a failure.
+
+        The client's timeout counts anew before each frame.
+        """
+        return _Iteration(self)
+
+    def clear(self) -> None:
+        """Throws away what waits."""
+        with self._changed:
+            self._counts["skipped"] += len(self._frames)
+            self._frames.clear()
+
+    def close(self) -> None:
+        """Ends this queue: it takes no more frames and its readers are woken. Idempotent."""
+        with self._changed:
+            self._feed = Feed.CLOSED
+            self._frames.clear()
+            self._changed.notify_all()
+        if self._on_close is not None:
+            self._on_close(self)
+
+    # What the media side calls.
+
+    def put(self, frame: VideoFrame) -> None:
+        """A frame that was decoded; never blocks."""
+        with self._changed:
+            if self._feed is Feed.CLOSED:
+                return
+            if self._feed is not Feed.LIVE:
+                self._counts["idle"] += 1
+                return
+            self._counts["received"] += 1
+            if len(self._frames) >= self._maxsize:
+                self._counts["dropped"] += 1
+                if self._overflow == "drop_newest":
+                    return
+                self._frames.popleft()
+            self._frames.append(frame)
+            # All of them: a reader that is bound to the stream before leaves the frame to another.
+            self._changed.notify_all()
+
+    def feed(self, feed: Feed, failure: Exception | None = None, *, clear: bool = False) -> None:
+        """The stream or the connection changed; wakes everybody who waits."""
+        with self._changed:
+            if self._feed is Feed.CLOSED:
+                return
+            if clear:
+                self._frames.clear()
+            self._stream += feed is Feed.LIVE
+            self._feed = feed
+            self._failure = failure
+            self._changed.notify_all()
+
+    # The reading side's parts; all but `_deadline` and `_next_frames` are called with the lock.
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline.after(self._timeout if timeout is None else check_wait(timeout))
+
+    def _pop(self) -> VideoFrame:
+        self._counts["delivered"] += 1
+        return self._frames.popleft()
+
+    def _wait(self, deadline: Deadline, stream: int | None = None) -> None:
+        """Until a frame waits. With `stream`, also until that stream is over."""
+        while not self._frames:
+            if stream is not None and stream != self._stream:
+                raise _ended()
+            error = self._why_none()
+            if error is not None:
+                raise error
+            left = deadline.remaining()
+            if left is not None and left <= 0:
+                raise OdysseyTimeoutError(
+                    "no video frame came in time"
+                    + ("" if self._feed is Feed.LIVE else ": no stream has been started")
+                )
+            self._changed.wait(WAIT_SLICE if left is None else min(left, WAIT_SLICE))
+
+    def _why_none(self) -> OdysseyError | Exception | None:
+        """Why no frame can come; None where one may."""
+        if self._feed is Feed.FAILED:
+            assert self._failure is not None
+            # A copy: the same error may reach several threads, and several times.
+            error = copy.copy(self._failure)
+            error.__cause__ = self._failure.__cause__
+            return error
+        if self._feed in (Feed.OFFLINE, Feed.GONE):
+            return OdysseyConnectionError("not connected; call connect() first")
+        if self._feed is Feed.ENDED:
+            return _ended()
+        if self._feed is Feed.CLOSED:
+            return OdysseyStreamError("this frame queue was closed", reason="queue_closed")
+        return None
+
+    def _over_cleanly(self) -> bool:
+        return self._feed in (Feed.ENDED, Feed.GONE, Feed.CLOSED)
+
+    def _next_frames(
+        self,
+        n: int,
+        timeout: float | None,
+        got: list[Any],
+        partial: Callable[[], object] | None = None,
+    ) -> Iterator[VideoFrame]:
+        """Up to `n` frames of one size (with `partial`) for `take` and `stack`."""
+        n = check_count(n, "n", 0)
+        deadline = self._deadline(timeout)
+        reader = _Iteration(self)
+        while len(got) < n:
+            try:
+                frame = reader.next(deadline, same_size=partial is not None)
+            except (OdysseyTimeoutError, _SizeChanged) as exc:
+                came = list(got) if partial is None else partial()
+                if isinstance(exc, _SizeChanged):
+                    raise OdysseyStreamError(
+                        f"frames of two sizes can't be stacked: {exc}",
+                        reason="size_changed",
+                        partial=came,
+                    ) from None
+                exc.partial = came
+                raise
+            except Exception:
+                if got:
+                    return
+                raise
+            if frame is None:
+                if got:
+                    return
+                with self._changed:
+                    raise self._why_none() or _ended()
+            yield frame
+
+
+class _SizeChanged(Exception):  # noqa: N818 - never leaves this file
+    pass
+
+
+class _Iteration(Iterator[VideoFrame]):
+    """Reads one stream: it ends where the stream does, even if the next one has begun by then."""
+
+    def __init__(self, queue: FrameQueue) -> None:
+        self._queue = queue
+        self._stream: int | None = None
+        self._last: VideoFrame | None = None
+
+    def __next__(self) -> VideoFrame:
+        frame = self.next(Deadline.after(self._queue._timeout))
+        if frame is None:
+            raise StopIteration
+        return frame
+
+    def next(self, deadline: Deadline, *, same_size: bool = False) -> VideoFrame | None:
+        """The next frame, or None where the stream is over."""
+        queue = self._queue
+        with queue._changed:
+            if not queue._frames and queue._over_cleanly():
+                return None
+            started = queue._stream if queue._feed is Feed.LIVE else None
+            if self._stream is None:
+                self._stream = started
+            try:
+                queue._wait(deadline, self._stream)
+            except OdysseyTimeoutError:
+                raise
+            except OdysseyError:
+                if queue._over_cleanly() or (self._stream or queue._stream) != queue._stream:
+                    return None
+                raise
+            head, last = queue._frames[0], self._last
+            if last is not None:
+                if head.stream_id != last.stream_id:
+                    return None
+                if same_size and (head.width, head.height) != (last.width, last.height):
+                    raise _SizeChanged(
+                        f"{last.width}x{last.height}, then {head.width}x{head.height}"
+                    )
+            if self._stream is None:
+                self._stream = queue._stream
+            self._last = head
+            return queue._pop()
+
+
+def _head(result: Array | None, count: int) -> Array:
+    return np.empty((0, 0, 0, 3), np.uint8) if result is None else result[:count]
+
+
+def _ended() -> OdysseyStreamError:
+    return OdysseyStreamError(
+        "the stream has ended; start the next one before reading on", reason="stream_ended"
+    )

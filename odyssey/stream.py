@@ -1,0 +1,111 @@
+"""A stream as a context manager: it starts on entry and ends on exit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from odyssey.errors import OdysseyError, OdysseyStreamError
+from odyssey.frame_queue import FrameQueue
+from odyssey.frames import VideoFrame
+
+if TYPE_CHECKING:
+    from odyssey._images import ImageInput
+    from odyssey.client import Odyssey
+
+
+class Stream:
+    """What `client.stream(...)` gives. Safe to share between threads.
+
+    Example:
+        ```python
+        with client.stream("A cat on a windowsill") as stream:
+            stream.interact("The cat stretches and yawns")
+            for frame in stream:
+                ...
+        ```
+    """
+
+    def __init__(
+        self,
+        client: Odyssey,
+        prompt: str,
+        portrait: bool,
+        image: ImageInput | None,
+        bypass_prompt_expansion: bool | None,
+        broadcast: bool,
+        timeout: float | None,
+    ) -> None:
+        self._client = client
+        self._arguments = (prompt, portrait, image, None, bypass_prompt_expansion, broadcast)
+        self._timeout = timeout
+        self._id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The stream's id, under which its recording is found.
+
+        Raises:
+            OdysseyStreamError: it has not been started.
+        """
+        if self._id is None:
+            raise OdysseyStreamError(
+                "the stream has not been started; use `with client.stream(...) as stream:`",
+                reason="not_started",
+            )
+        return self._id
+
+    @property
+    def applied_prompt(self) -> str | None:
+        """The prompt last acknowledged, as the service applied it."""
+        return self._client.last_applied_prompt
+
+    @property
+    def frames(self) -> FrameQueue:
+        """The client's queue."""
+        return self._client.frames
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has started and not ended yet."""
+        return self._id is not None and self._client._live.stream_id == self._id
+
+    def interact(self, prompt: str, *, timeout: float | None = None) -> str:
+        """As `client.interact`."""
+        return self._client.interact(prompt, timeout=timeout)
+
+    def end(self, *, timeout: float | None = None) -> None:
+        """Ends it; does nothing if it is over. As `client.end_stream` otherwise."""
+        if self.is_active:
+            self._client.end_stream(timeout=timeout)
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Its frames until it ends; raises what ended it if that was a failure."""
+        return iter(self.frames)
+
+    def __enter__(self) -> Stream:
+        if self._id is not None:
+            raise OdysseyStreamError(
+                "a Stream can be entered once; call client.stream() again", reason="invalid_state"
+            )
+        self._id = self._client.start_stream(*self._arguments, timeout=self._timeout)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc is None:
+            self.end()
+            return
+        # What the body raised is what the caller needs to see.
+        with contextlib.suppress(OdysseyError):
+            self.end()
+
+    def __repr__(self) -> str:
+        state = "not started" if self._id is None else "active" if self.is_active else "over"
+        return f"<Stream {self._id or ''} {state}>"
