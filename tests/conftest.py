@@ -1,0 +1,54 @@
+"""An emulator, a client, and the check that each test leaves nothing behind."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from odyssey import Odyssey
+from odyssey.emulator import Emulator
+
+from .helpers import open_sockets, our_threads, wait_until
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test that leaves a thread or a socket of ours behind."""
+    monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
+    monkeypatch.delenv("ODYSSEY_API_URL", raising=False)
+    threads, sockets = our_threads(), open_sockets()
+    yield
+
+    def clean() -> bool:
+        if our_threads() <= threads and open_sockets() <= sockets:
+            return True
+        gc.collect()  # a cycle may still hold a connection of `requests`
+        return False
+
+    try:
+        wait_until(clean, 5)
+    except AssertionError:
+        left = our_threads() - threads, open_sockets() - sockets
+        raise AssertionError(f"left behind: {left}") from None
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """The service, on this machine."""
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Iterator[Odyssey]:
+    """A client of it, not connected."""
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+        yield client
+
+
+@pytest.fixture
+def connected(client: Odyssey) -> Odyssey:
+    """The same, connected."""
+    return client.connect()

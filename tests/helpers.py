@@ -1,0 +1,42 @@
+"""What tests of every kind use."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+
+T = TypeVar("T")
+
+#: Threads that our own code and what it uses start. pytest-timeout's and the like are not ours.
+OUR_THREADS = ("odyssey", "video-decoder", "audio-decoder", "ThreadPoolExecutor", "asyncio")
+
+
+def wait_until(condition: Callable[[], T], seconds: float = 10.0, what: str = "") -> T:
+    """The first true value of `condition`; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what or condition}")
+        time.sleep(0.01)
+
+
+def our_threads() -> set[str]:
+    return {t.name for t in threading.enumerate() if t.name.startswith(OUR_THREADS)}
+
+
+def open_sockets() -> set[tuple[int, str, object, object]]:
+    """Sockets of this process; a closed TCP connection that lingers has no descriptor any more."""
+    connections = psutil.Process().net_connections(kind="all")
+    return {(c.fd, str(c.type), c.laddr, c.raddr) for c in connections if c.fd != -1}
+
+
+def open_files() -> int:
+    """File descriptors of this process."""
+    return psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
