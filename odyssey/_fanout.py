@@ -27,10 +27,10 @@ class FrameFanout:
             self._subscriptions += (queue,)
         return queue
 
-    def put(self, frame: VideoFrame) -> None:
-        self.main.put(frame)
-        for queue in self._subscriptions:
-            queue.put(frame)
+    def put(self, frame: VideoFrame, *, idle: bool) -> None:
+        """`idle`: it belongs to no stream, and is only counted."""
+        for queue in (self.main, *self._subscriptions):
+            queue.put(frame, idle=idle)
 
     def feed(self, feed: Feed, failure: Exception | None = None) -> None:
         """As `FrameQueue.feed`, for all. A new stream starts with an empty main queue."""

@@ -221,14 +221,20 @@ class FrameQueue:
         if self._on_close is not None:
             self._on_close(self)
 
+    def __enter__(self) -> FrameQueue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     # What the media side calls.
 
-    def put(self, frame: VideoFrame) -> None:
-        """A frame that was decoded; never blocks."""
+    def put(self, frame: VideoFrame, *, idle: bool = False) -> None:
+        """A frame that was decoded; never blocks. `idle`: it belongs to no stream."""
         with self._changed:
             if self._feed is Feed.CLOSED:
                 return
-            if self._feed is not Feed.LIVE:
+            if idle or self._feed is not Feed.LIVE:
                 self._counts["idle"] += 1
                 return
             self._counts["received"] += 1

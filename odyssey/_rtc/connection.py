@@ -177,9 +177,10 @@ class Connection:
 
     # What the peer reports (PeerListener).
 
-    def frame_decoded(self, frame: av.VideoFrame) -> None:
+    def frame_decoded(self, frame: av.VideoFrame, arrived_at: float) -> None:
         index = self.frames_received
         self.frames_received += 1
+        stream_id, prompt = self.conversation.shown_by(arrived_at)
         video_frame = VideoFrame(
             DecodedPicture(frame),
             frame.width,
@@ -187,10 +188,10 @@ class Connection:
             timestamp_ms=round(frame.time * 1000) if frame.pts is not None else 0,
             index=index,
             received_at=time.monotonic(),
-            stream_id=self.conversation.stream_id,
-            prompt=self.conversation.shown_prompt,
+            stream_id=stream_id,
+            prompt=prompt,
         )
-        self._fanout.put(video_frame)
+        self._fanout.put(video_frame, idle=stream_id is None)
         self._listener.frame(video_frame)
 
     def message_received(self, data: str | bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -48,14 +49,19 @@ class Conversation:
         self._fanout = fanout
         self._listener = listener
         self._pending: PendingReplies[asyncio.Future[str]] = PendingReplies()
+        self._started_at = 0.0
         self._streams_seen: set[str] = set()
         self._peer: Peer | None = None
         self._signaling: Signaling | None = None
 
-    @property
-    def shown_prompt(self) -> str | None:
-        """What a picture decoded now should show."""
-        return None if self.stream_id is None else self.applied_prompt
+    def shown_by(self, arrived_at: float) -> tuple[str | None, str | None]:
+        """The stream that a picture belongs to and the prompt that it should show.
+
+        A picture that arrived before the stream's start, and was decoded after it, is none of it.
+        """
+        if self.stream_id is None or arrived_at < self._started_at:
+            return None, None
+        return self.stream_id, self.applied_prompt
 
     def open(self, peer: Peer, signaling: Signaling) -> None:
         """The connection is ready: from now on there is something to talk over."""
@@ -182,6 +188,7 @@ class Conversation:
             entry.prompt if message.applied_prompt is None else message.applied_prompt
         )
         self.stream_id = message.stream_id
+        self._started_at = time.monotonic()
         # The queue is live before the caller hears of it, so that it misses no frame.
         self._fanout.feed(Feed.LIVE)
         self._listener.emit("on_stream_started", message.stream_id)

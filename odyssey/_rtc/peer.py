@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -23,7 +24,8 @@ from aiortc.sdp import candidate_from_sdp
 
 from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
-from odyssey._rtc import gathering
+from odyssey._rtc import hooks
+from odyssey._rtc.jitter_buffer import MarkerJitterBuffer
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class IceServerLike(Protocol):
 class PeerListener(Protocol):
     """Who hears what happens to a peer; called on the media thread."""
 
-    def frame_decoded(self, frame: av.VideoFrame) -> None: ...
+    def frame_decoded(self, frame: av.VideoFrame, arrived_at: float) -> None: ...
     def message_received(self, data: str | bytes) -> None: ...
     def needs_changed(self) -> None: ...
     def peer_lost(self, why: str) -> None: ...
@@ -60,6 +62,7 @@ class Peer:
         self._channels: dict[str, RTCDataChannel] = {}
         self._early_candidates: list[RemoteCandidate] = []
         self._track: MediaStreamTrack | None = None
+        self._jitter_buffer: MarkerJitterBuffer | None = None
         self._max_message_size = DEFAULT_MESSAGE_SIZE
         self._offered = False
         self._closed = False
@@ -95,7 +98,7 @@ class Peer:
         early, self._early_candidates = self._early_candidates, []
         for candidate in early:
             await self.add_candidate(candidate)
-        gathering.tune(self._pc)
+        hooks.bound_gathering(self._pc)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         return self._pc.localDescription.sdp
 
@@ -150,7 +153,8 @@ class Peer:
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video" and self._track is None:
             self._track = track
-            self._spawn(self._receive(track, self._listener.frame_decoded))
+            self._jitter_buffer = hooks.release_on_marker(self._pc, track)
+            self._spawn(self._receive(track, self._deliver))
         else:
             # aiortc decodes it all the same, into a queue without bound.
             self._spawn(self._receive(track, lambda _: None))
@@ -183,6 +187,12 @@ class Peer:
                     deliver(frame)
         if track is self._track:
             self._lost("the service ended the video track")
+
+    def _deliver(self, frame: av.VideoFrame) -> None:
+        arrived_at = None
+        if self._jitter_buffer is not None and frame.pts is not None:
+            arrived_at = self._jitter_buffer.arrived_at(frame.pts)
+        self._listener.frame_decoded(frame, time.monotonic() if arrived_at is None else arrived_at)
 
     def _lost(self, why: str) -> None:
         if not self._closed:

@@ -1,16 +1,23 @@
-"""Gathering ICE candidates without waiting for servers that don't answer.
+"""Where this package reaches into aiortc's and aioice's private parts; nowhere else does it.
 
-aioice's agent is private to aiortc (`_connection`), and so is its step that gathers. Where either
-is missing, gathering is as aiortc does it: slower with a silent STUN or TURN server, else the same.
+Each hook looks whether what it needs is there. Where it isn't, things are as aiortc does them:
+slower, but right.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiortc import RTCPeerConnection
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.mediastreams import MediaStreamTrack
+
+from odyssey._rtc.jitter_buffer import MarkerJitterBuffer
+
+logger = logging.getLogger(__name__)
 
 #: Seconds to wait for STUN, and where there is a TURN server: it takes several round trips. aioice
 #: waits 5 for one that is silent, and as long for an interface that has no route out, even if
@@ -18,9 +25,11 @@ from aiortc import RTCPeerConnection
 STUN_TIMEOUT = 0.6
 TURN_TIMEOUT = 2.0
 
+_JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
 
-def tune(pc: RTCPeerConnection) -> None:
-    """Bounds the gathering of `pc`, and lets it work on a machine without a network.
+
+def bound_gathering(pc: RTCPeerConnection) -> None:
+    """Bounds the gathering of candidates, and lets it work on a machine without a network.
 
     Called before `setLocalDescription`. Without any interface but loopback, which aioice leaves
     out, there would be no candidate at all, and no talking to an emulator on the same machine.
@@ -45,3 +54,19 @@ async def _gather(
     addresses: list[str],
 ) -> list[Any]:
     return await gather(component=component, addresses=addresses or ["127.0.0.1"], timeout=seconds)
+
+
+def release_on_marker(pc: RTCPeerConnection, track: MediaStreamTrack) -> MarkerJitterBuffer | None:
+    """Gives the receiver of `track` a `MarkerJitterBuffer`; None where that isn't possible.
+
+    Called in the `track` handler, before anything is received.
+    """
+    receiver = next((r for r in pc.getReceivers() if r.track is track), None)
+    if not isinstance(getattr(receiver, _JITTER_BUFFER, None), JitterBuffer) or not hasattr(
+        JitterBuffer, "_remove_frame"
+    ):
+        logger.warning("this aiortc has another jitter buffer: frames come one frame later")
+        return None
+    buffer = MarkerJitterBuffer()
+    setattr(receiver, _JITTER_BUFFER, buffer)
+    return buffer
