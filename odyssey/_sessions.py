@@ -188,7 +188,7 @@ def _with_scheme(url: str, schemes: dict[str, str]) -> str:
     try:
         parts = urlsplit(url.strip())
         scheme = schemes.get(parts.scheme, parts.scheme)
-        if not parts.hostname or scheme not in schemes.values():
+        if not parts.hostname or parts.port == 0 or scheme not in schemes.values():
             raise ValueError
     except ValueError:
         raise OdysseyConnectionError(

@@ -18,6 +18,7 @@ from websockets.exceptions import (
 
 from odyssey._protocol import messages
 from odyssey._redact import RedactingFilter, scrub
+from odyssey._tls import tls_context
 from odyssey.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError
 
 logger = logging.getLogger(__name__)
@@ -61,13 +62,20 @@ class Signaling:
                 open_timeout=seconds,
                 close_timeout=0.5,
                 compression=None,
+                ssl=tls_context() if url.startswith("wss:") else None,
                 logger=_socket_logger,
             )
         except InvalidStatus as exc:
             raise _refused(exc.response.status_code) from scrub(exc)
-        except InvalidURI as exc:
+        except (InvalidURI, ValueError) as exc:
             error = OdysseyConnectionError("the signaling address is not a valid one")
             raise Refused(error, final=True) from scrub(exc)
+        except ImportError as exc:
+            error = OdysseyConnectionError(
+                "the environment names a SOCKS proxy, and websockets needs python-socks for that: "
+                'pip install "python-socks[asyncio]"'
+            )
+            raise Refused(error, final=True) from exc
         except (OSError, WebSocketException, EOFError) as exc:
             # TimeoutError is an OSError too: nobody answered the handshake.
             said = getattr(exc, "strerror", None) or type(exc).__name__

@@ -1,0 +1,59 @@
+"""The peer's reading of what the service says."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from odyssey._protocol.messages import RemoteCandidate
+from odyssey._protocol.state import Need
+from odyssey._rtc.peer import DEFAULT_MESSAGE_SIZE, Peer, max_message_size, usable_servers
+from odyssey._sessions import IceServer
+
+
+class Nobody:
+    def frame_decoded(self, frame: object, arrived_at: float) -> None: ...
+    def message_received(self, data: str | bytes) -> None: ...
+    def needs_changed(self) -> None: ...
+    def peer_lost(self, why: str) -> None: ...
+
+
+def test_user_name_and_credential_are_passed_on() -> None:
+    server = IceServer(("turn:turn.example:3478", "stun:stun.example"), "me", "secret")
+    (usable,) = usable_servers([server])
+    assert usable.urls == ["turn:turn.example:3478", "stun:stun.example"]
+    assert (usable.username, usable.credential) == ("me", "secret")
+    assert "secret" not in repr(server)
+
+
+def test_what_is_no_server_is_left_out() -> None:
+    odd = [IceServer(("nonsense",)), IceServer(()), IceServer(("turn:", "stun:ok.example"))]
+    assert [server.urls for server in usable_servers(odd)] == [["stun:ok.example"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "size"),
+    [
+        ("", DEFAULT_MESSAGE_SIZE),
+        ("a=max-message-size:262144\r\n", 262144),
+        ("a=max-message-size:0\r\n", 2**31),
+        ("a=max-message-size:junk\r\n", DEFAULT_MESSAGE_SIZE),
+    ],
+)
+def test_the_size_that_the_offer_allows(line: str, size: int) -> None:
+    assert max_message_size(f"v=0\r\n{line}a=mid:0\r\n") == size
+
+
+def test_an_empty_offer_and_candidates_that_are_none() -> None:
+    async def scenario() -> set[Need]:
+        peer = Peer([], Nobody())
+        try:
+            for text in ("", "junk", "candidate:1 1 udp", "candidate:a b c d e f g h"):
+                await peer.add_candidate(RemoteCandidate(text, None, None))
+            assert "v=0" in await peer.answer("this is no SDP")
+            return peer.missing()
+        finally:
+            await peer.close()
+
+    assert asyncio.run(scenario()) == {Need.MEDIA, Need.TRACK, Need.SENDING, Need.RECEIVING}

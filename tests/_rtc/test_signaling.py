@@ -1,0 +1,128 @@
+"""The signaling socket against a real server: certificates, refusals, secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import ipaddress
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from websockets.asyncio.server import ServerConnection, serve
+
+from odyssey._rtc.signaling import Refused, Signaling
+from odyssey.errors import OdysseyConnectionError
+
+TOKEN = "eyJhbGciOi.very-secret-token.signature"
+
+
+def certificate(folder: Path) -> Path:
+    """A self-signed one for 127.0.0.1, with its key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "certificate.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+@contextlib.asynccontextmanager
+async def server(pem: Path | None = None) -> AsyncIterator[str]:
+    """Its address; it echoes and never says anything by itself."""
+    context = None
+    if pem is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+
+    async def talk(socket: ServerConnection) -> None:
+        async for _ in socket:
+            pass
+
+    async with serve(talk, "127.0.0.1", 0, ssl=context) as running:
+        port = running.sockets[0].getsockname()[1]
+        yield f"{'ws' if pem is None else 'wss'}://127.0.0.1:{port}/signaling"
+
+
+def test_certificates_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pem = certificate(tmp_path)
+
+    async def scenario() -> None:
+        async with server(pem) as url:
+            with pytest.raises(Refused):
+                await Signaling.open(url, "s", TOKEN, 5)
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+            signaling = await Signaling.open(url, "s", TOKEN, 5)
+            await signaling.close(say_goodbye=True)
+            assert signaling.close_code == 1000
+
+    asyncio.run(scenario())
+
+
+def test_no_secret_in_logs_and_errors(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def scenario() -> list[Refused]:
+        refused = []
+        async with server() as url:
+            signaling = await Signaling.open(url, "s", TOKEN, 5)
+            await signaling.close(say_goodbye=True)
+        for bad in (url, "ws://[broken"):
+            try:
+                await Signaling.open(bad, "s", TOKEN, 5)
+            except Refused as exc:
+                refused.append(exc)
+        return refused
+
+    refused = asyncio.run(scenario())
+    assert len(refused) == 2
+    for exc in refused:
+        assert isinstance(exc.error, OdysseyConnectionError)
+        assert TOKEN not in f"{exc} {exc.error} {exc.__cause__!r}"
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("odyssey")]
+    assert any("client_disconnecting" in line for line in ours)
+    assert not any(TOKEN in line for line in ours)
+
+
+def test_sending_on_a_closed_socket() -> None:
+    async def scenario() -> None:
+        async with server() as url:
+            signaling = await Signaling.open(url, "s", TOKEN, 5)
+            await signaling.close(say_goodbye=False)
+            with pytest.raises(OdysseyConnectionError, match="closed"):
+                await signaling.send("{}")
+            await signaling.keep_alive()
+
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr("odyssey._rtc.signaling.KEEPALIVE_INTERVAL", 0.01)
+        asyncio.run(scenario())
