@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from odyssey.client import Odyssey
 
 
+#: Seconds that ending may take on the way out with an exception.
+END_AFTER_ERROR = 2.0
+
+
 class Stream:
     """What `client.stream(...)` gives. Safe to share between threads.
 
@@ -102,9 +106,9 @@ class Stream:
         if exc is None:
             self.end()
             return
-        # What the body raised is what the caller needs to see.
+        # What the body raised is what the caller needs to see, and soon: after Ctrl-C, say.
         with contextlib.suppress(OdysseyError):
-            self.end()
+            self.end(timeout=END_AFTER_ERROR)
 
     def __repr__(self) -> str:
         state = "not started" if self._id is None else "active" if self.is_active else "over"

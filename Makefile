@@ -1,0 +1,55 @@
+# Each command makes a virtual environment of its own in $(VENV); nothing is installed elsewhere.
+#
+#   make demo                       see it work: no key, no network but the package index
+#   make test                       lint, types and all tests
+#   make demo PYTHON=python3.12     with another Python
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.installed-all
+	@$(BIN)/python -m odyssey demo $(DEMO_ARGS)
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find odyssey tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed-all: $(VENV)/bin/python setup.cfg setup.py
+	@echo "Installing into $(VENV) (a minute the first time)"
+	@$(PIP) install --use-pep517 --editable '.[all]'
+	@touch $@
+
+# The `dev` extra contains `all`.
+$(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg setup.py
+	@echo "Installing into $(VENV) (a minute or two the first time)"
+	@$(PIP) install --use-pep517 --editable '.[dev]'
+	@touch $@ $(VENV)/.installed-all
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "There is no $(PYTHON) here. Install Python 3.10 or newer, or: make PYTHON=/path/to/python" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "odyssey needs Python 3.10 or newer; $(PYTHON) is `$(PYTHON) -V 2>&1`." >&2; \
+	  echo "With another one: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) can't make virtual environments: its venv module is missing." >&2; \
+	  echo "On Debian and Ubuntu: sudo apt-get install python3-venv" >&2; \
+	  exit 1; }
+	@$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,26 @@
+"""The command line: `odyssey`, or `python -m odyssey`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Args:
+        args: the words after `odyssey`; those of this process if None.
+    """
+    try:
+        import click  # noqa: F401
+    except ModuleNotFoundError as exc:
+        if exc.name != "click":
+            raise
+        sys.stderr.write('The command line needs click: pip install "odyssey-sync[cli]"\n')
+        return 1
+    from odyssey.cli._app import run
+
+    return run(args)

@@ -1,0 +1,74 @@
+"""The group that holds the commands, and how any of them ends."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+
+import click
+
+from odyssey._version import __version__
+from odyssey.cli._signals import on_sigterm
+from odyssey.cli.demo import demo
+from odyssey.cli.emulator import emulator
+from odyssey.cli.recordings import recordings
+from odyssey.errors import OdysseyError
+
+FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="odyssey")
+def app() -> None:
+    """Live generated video, steered by prompts.
+
+    \b
+    Examples:
+      odyssey demo                     the whole thing on this machine, no key needed
+      odyssey demo --live              the same against the service, with ODYSSEY_API_KEY set
+      odyssey emulator --port 8080     the service on this machine, until Ctrl-C
+      odyssey recordings list --json   what was recorded
+
+    \b
+    Environment:
+      ODYSSEY_API_KEY   the key
+      ODYSSEY_API_URL   another address of the service: an emulator's, for example
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """  # noqa: D301 - click wants the character
+
+
+app.add_command(demo)
+app.add_command(emulator)
+app.add_command(recordings)
+
+
+def run(args: Sequence[str] | None) -> int:
+    """Runs the command in `args` and turns its end into an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character of a prompt gets a question mark, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        with on_sigterm(_terminate):  # sessions are released, folders tidied
+            code = app.main(
+                args=None if args is None else list(args),
+                prog_name="odyssey",
+                standalone_mode=False,
+            )
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except (OdysseyError, ValueError, OSError) as exc:
+        # The client's refusals of arguments are ValueErrors; its texts say what to do.
+        click.echo(f"Error: {' '.join(str(exc).split()) or type(exc).__name__}", err=True)
+        return FAILED
+    return code if isinstance(code, int) else 0
+
+
+def _terminate() -> None:
+    raise SystemExit(TERMINATED)

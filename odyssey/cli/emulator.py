@@ -1,0 +1,118 @@
+"""`odyssey emulator`: the whole service on this machine, until it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from odyssey.cli._output import Failed, json_option, print_json
+from odyssey.cli._signals import on_sigterm
+
+if TYPE_CHECKING:
+    from odyssey.emulator import Emulator
+
+Codec = Literal["vp8", "h264"]
+
+SNIPPET = """\
+from odyssey import Odyssey
+with Odyssey().connect() as client, client.stream("A cat on a windowsill") as stream:
+    stream.frames.latest().to_image().save("cat.png")"""
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder that keeps recordings over restarts. Without one they end with the emulator.",
+)
+@click.option(
+    "--codec",
+    type=click.Choice(["vp8", "h264"]),
+    default="vp8",
+    show_default=True,
+    help="Of the live video.",
+)
+@click.option(
+    "--api-key", help="ody_ and at least 16 letters, digits, _ or -. Default: a random one."
+)
+@json_option
+def emulator(
+    port: int,
+    host: str,
+    data_dir: Path | None,
+    codec: Codec,
+    api_key: str | None,
+    as_json: bool,
+) -> None:
+    """Serve the whole service on this machine, until Ctrl-C.
+
+    REST, signaling, real WebRTC with a scene painted from the prompt, and real recordings. Prints
+    the address and the key that clients need; with --json one line: {"url": ..., "api_key": ...}.
+
+    \b
+    Examples:
+      odyssey emulator
+      odyssey emulator --port 8080 --data-dir recordings
+    """  # noqa: D301 - click wants the character
+    terminated = threading.Event()
+    with (
+        on_sigterm(terminated.set),
+        _serving(port, host, data_dir, codec, api_key) as server,
+    ):
+        if as_json:
+            print_json({"url": server.url, "api_key": server.api_key}, indent=None)
+        else:
+            click.echo(_how_to_use(server.url, server.api_key))
+        # With a timeout, because on Windows Ctrl-C does not wake a wait that has none.
+        while not terminated.wait(0.5):
+            pass
+
+
+@contextlib.contextmanager
+def _serving(
+    port: int, host: str, data_dir: Path | None, codec: Codec, api_key: str | None
+) -> Iterator[Emulator]:
+    try:
+        from odyssey.emulator import Emulator
+    except ImportError as exc:
+        raise Failed(str(exc)) from exc
+    try:
+        server = Emulator(data_dir, port, host=host, codec=codec, api_key=api_key)
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from exc
+    try:
+        server.start()
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            raise Failed(f"port {port} of {host} is in use; choose another with --port") from exc
+        raise Failed(f"the emulator can't start: {exc}") from exc
+    except RuntimeError as exc:
+        raise Failed(str(exc)) from exc
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _how_to_use(url: str, api_key: str) -> str:
+    form = "$env:{}='{}'" if os.name == "nt" else "export {}={}"
+    lines = [
+        "The emulator runs. Ctrl-C ends it. Clients need these two:",
+        "",
+        form.format("ODYSSEY_API_URL", url),
+        form.format("ODYSSEY_API_KEY", api_key),
+        "",
+        "Then, in Python:",
+        "",
+        SNIPPET,
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,112 @@
+"""`odyssey emulator`, run as a user runs it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from odyssey import Odyssey
+from odyssey.cli.emulator import SNIPPET
+
+from .conftest import CommandLine, Running
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+
+
+def _started(running: Running) -> tuple[str, str]:
+    """The address and the key that `odyssey emulator --json` prints."""
+    line = json.loads(running.wait_for("\n"))
+    assert set(line) == {"url", "api_key"}
+    return line["url"], line["api_key"]
+
+
+@posix_only
+def test_prints_how_to_use_it_and_serves(cli: CommandLine) -> None:
+    running = cli.start("emulator")
+    text = running.wait_for(SNIPPET)
+    values = dict(re.findall(r"^export (\w+)=(\S+)$", text, re.MULTILINE))
+    assert set(values) == {"ODYSSEY_API_URL", "ODYSSEY_API_KEY"}
+    with Odyssey(values["ODYSSEY_API_KEY"], api_url=values["ODYSSEY_API_URL"]) as client:
+        client.connect()
+        with client.stream("A cat", portrait=False) as stream:
+            assert stream.frames.stack(3).shape == (3, 704, 1280, 3)
+    assert running.end(signal.SIGTERM) == 0
+
+
+def test_the_snippet_is_three_lines_of_python() -> None:
+    assert len(SNIPPET.splitlines()) == 3
+    ast.parse(SNIPPET)
+
+
+@posix_only
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_signals_end_it_also_under_a_stream(
+    cli: CommandLine, number: signal.Signals, code: int
+) -> None:
+    running = cli.start("emulator", "--json")
+    url, key = _started(running)
+    with Odyssey(key, api_url=url) as client:
+        client.connect()
+        with client.stream("A cat"):
+            client.frames.get()
+            assert running.end(number) == code
+            client.disconnect()
+    assert "Traceback" not in running.errors
+
+
+@posix_only
+def test_a_folder_keeps_recordings(cli: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    running = cli.start("emulator", "--json", "--data-dir", str(folder), "--codec", "h264")
+    url, key = _started(running)
+    with Odyssey(key, api_url=url) as client:
+        client.connect()
+        with client.stream("A cat", portrait=False) as stream:
+            stream.frames.take(3)
+    # Right after the end: what has been recorded is still written.
+    assert running.end(signal.SIGTERM) == 0
+    again = cli.start("emulator", "--json", "--data-dir", str(folder))
+    url, key = _started(again)
+    with Odyssey(key, api_url=url) as client:
+        assert client.recordings.get(stream.id).frame_count
+    refused = cli.run("emulator", "--data-dir", str(folder), code=1)
+    assert len(refused.stderr.splitlines()) == 1
+    assert again.end(signal.SIGTERM) == 0
+
+
+@posix_only
+def test_a_port_and_a_key_of_ones_own(cli: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    key = "ody_" + "k" * 20
+    running = cli.start("emulator", "--json", "--port", str(port), "--api-key", key)
+    assert _started(running) == (f"http://127.0.0.1:{port}", key)
+    assert running.end(signal.SIGTERM) == 0
+
+
+def test_a_port_in_use_is_one_line(cli: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        result = cli.run("emulator", "--port", str(port), code=1)
+    assert (
+        result.stderr == f"Error: port {port} of 127.0.0.1 is in use; choose another with --port\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "args", [["--port", "65536"], ["--codec", "av1"], ["--api-key", "short"], ["surplus"]]
+)
+def test_wrong_usage(cli: CommandLine, args: list[str]) -> None:
+    assert "Usage: odyssey emulator" in cli.run("emulator", *args, code=2).stderr
+
+
+def test_a_host_that_is_not_ours(cli: CommandLine) -> None:
+    result = cli.run("emulator", "--host", "203.0.113.1", code=1)
+    assert len(result.stderr.splitlines()) == 1
