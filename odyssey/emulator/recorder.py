@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import av
 
-from odyssey.emulator._video_files import PreviewFile, VideoFile, save_thumbnail
+from odyssey.emulator.video_files import PreviewFile, VideoFile, save_thumbnail
 
 __all__ = ["Recorder", "RecordingSummary"]
 

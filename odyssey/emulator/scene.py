@@ -9,11 +9,11 @@ import attrs
 import av
 from PIL import Image
 
-from odyssey.emulator._photo import Photo
-from odyssey.emulator._planes import Planes, blank, fade
-from odyssey.emulator._theme import Theme
-from odyssey.emulator._world import World
 from odyssey.emulator.frame_number import draw_frame_number, read_frame_number
+from odyssey.emulator.painting.photo import Photo
+from odyssey.emulator.painting.planes import Planes, blank, fade
+from odyssey.emulator.painting.theme import Theme
+from odyssey.emulator.painting.world import World
 
 __all__ = ["Scene", "black_frame", "read_frame_number"]
 

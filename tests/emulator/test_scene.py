@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from odyssey.emulator._figures import FIGURES
 from odyssey.emulator.frame_number import MAX_FRAME_NUMBER
+from odyssey.emulator.painting.figures import FIGURES
 from odyssey.emulator.scene import Scene, black_frame, read_frame_number
 
 PORTRAIT = (704, 1280)

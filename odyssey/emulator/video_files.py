@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
-from odyssey.emulator._planes import Planes, convert
+from odyssey.emulator.painting.planes import Planes, convert
 
 __all__ = ["PreviewFile", "VideoFile", "save_thumbnail"]
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from odyssey.emulator._palette import Colour
-from odyssey.emulator._planes import Planes, from_rgb
+from odyssey.emulator.painting.palette import Colour
+from odyssey.emulator.painting.planes import Planes, from_rgb
 
 __all__ = ["Particles"]
 

@@ -7,10 +7,10 @@ from math import cos, pi, sin
 
 import attrs
 
-from odyssey.emulator import _animals as animals
-from odyssey.emulator._look import Look, eye
-from odyssey.emulator._palette import Colour, mix, shade
-from odyssey.emulator._sheet import Pen
+from odyssey.emulator.painting import animals
+from odyssey.emulator.painting.look import Look, eye
+from odyssey.emulator.painting.palette import Colour, mix, shade
+from odyssey.emulator.painting.sheet import Pen
 
 __all__ = ["FIGURES", "Figure"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from odyssey.emulator._palette import Colour
-from odyssey.emulator._sheet import Pen
+from odyssey.emulator.painting.palette import Colour
+from odyssey.emulator.painting.sheet import Pen
 
 __all__ = ["Look", "eye"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageOps
 
-from odyssey.emulator._planes import Bytes, Planes, convert, from_rgb
+from odyssey.emulator.painting.planes import Bytes, Planes, convert, from_rgb
 
 __all__ = ["Photo"]
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import attrs
 
-from odyssey.emulator._caption import Caption
-from odyssey.emulator._landscape import Layer, layers, lift
-from odyssey.emulator._palette import Palette
-from odyssey.emulator._particles import Particles
-from odyssey.emulator._photo import Photo
-from odyssey.emulator._planes import Overlay, Planes
-from odyssey.emulator._room import SILL, window
-from odyssey.emulator._sky import Clouds, paint_sky
-from odyssey.emulator._subject import Subject
-from odyssey.emulator._theme import Theme
+from odyssey.emulator.painting.caption import Caption
+from odyssey.emulator.painting.landscape import Layer, layers, lift
+from odyssey.emulator.painting.palette import Palette
+from odyssey.emulator.painting.particles import Particles
+from odyssey.emulator.painting.photo import Photo
+from odyssey.emulator.painting.planes import Overlay, Planes
+from odyssey.emulator.painting.room import SILL, window
+from odyssey.emulator.painting.sky import Clouds, paint_sky
+from odyssey.emulator.painting.subject import Subject
+from odyssey.emulator.painting.theme import Theme
 
 __all__ = ["World"]
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import attrs
 from PIL import Image, ImageDraw, ImageFont
 
-from odyssey.emulator._planes import Overlay, Planes
+from odyssey.emulator.painting.planes import Overlay, Planes
 
 __all__ = ["Caption", "wrap"]
 

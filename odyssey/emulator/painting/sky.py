@@ -9,9 +9,9 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageDraw, ImageFilter
 
-from odyssey.emulator._palette import Colour, Palette, mix, shade
-from odyssey.emulator._planes import Overlay, Planes, convert
-from odyssey.emulator._theme import Theme
+from odyssey.emulator.painting.palette import Colour, Palette, mix, shade
+from odyssey.emulator.painting.planes import Overlay, Planes, convert
+from odyssey.emulator.painting.theme import Theme
 
 __all__ = ["Clouds", "paint_sky"]
 

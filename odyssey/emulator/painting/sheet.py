@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from odyssey.emulator._palette import Colour, mix
-from odyssey.emulator._planes import Overlay, Strip
+from odyssey.emulator.painting.palette import Colour, mix
+from odyssey.emulator.painting.planes import Overlay, Strip
 
 __all__ = ["Pen", "Sheet"]
 

@@ -8,10 +8,10 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from odyssey.emulator._palette import Colour, Palette, mix, shade
-from odyssey.emulator._planes import Planes, Strip
-from odyssey.emulator._sheet import Sheet
-from odyssey.emulator._theme import Theme, stable_seed
+from odyssey.emulator.painting.palette import Colour, Palette, mix, shade
+from odyssey.emulator.painting.planes import Planes, Strip
+from odyssey.emulator.painting.sheet import Sheet
+from odyssey.emulator.painting.theme import Theme, stable_seed
 
 __all__ = ["Layer", "layers", "lift"]
 

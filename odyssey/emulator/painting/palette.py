@@ -7,7 +7,7 @@ import colorsys
 import attrs
 import numpy as np
 
-from odyssey.emulator._theme import Theme
+from odyssey.emulator.painting.theme import Theme
 
 __all__ = ["Colour", "Palette", "mix", "shade"]
 

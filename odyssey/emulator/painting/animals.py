@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import cos, pi, sin
 
-from odyssey.emulator._look import Look, eye
-from odyssey.emulator._palette import shade
-from odyssey.emulator._sheet import Pen
+from odyssey.emulator.painting.look import Look, eye
+from odyssey.emulator.painting.palette import shade
+from odyssey.emulator.painting.sheet import Pen
 
 __all__ = ["bird", "cat", "fish", "horse", "penguin", "sitting_cat", "walker"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
-from odyssey.emulator._landscape import lift
-from odyssey.emulator._palette import Palette, shade
-from odyssey.emulator._planes import Overlay
+from odyssey.emulator.painting.landscape import lift
+from odyssey.emulator.painting.palette import Palette, shade
+from odyssey.emulator.painting.planes import Overlay
 
 __all__ = ["SILL", "window"]
 

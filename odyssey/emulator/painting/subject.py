@@ -6,12 +6,12 @@ from math import pi, sin
 
 import attrs
 
-from odyssey.emulator._figures import FIGURES, Figure
-from odyssey.emulator._look import Look
-from odyssey.emulator._palette import Palette
-from odyssey.emulator._planes import Overlay, Planes
-from odyssey.emulator._sheet import Pen
-from odyssey.emulator._theme import Theme
+from odyssey.emulator.painting.figures import FIGURES, Figure
+from odyssey.emulator.painting.look import Look
+from odyssey.emulator.painting.palette import Palette
+from odyssey.emulator.painting.planes import Overlay, Planes
+from odyssey.emulator.painting.sheet import Pen
+from odyssey.emulator.painting.theme import Theme
 
 __all__ = ["Subject"]
 
