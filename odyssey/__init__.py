@@ -25,6 +25,7 @@ from odyssey._callbacks import (
     StreamStartedCallback,
     VideoFrameCallback,
 )
+from odyssey._events_log import RecordingEvent
 from odyssey._live import ClientStats
 from odyssey._version import __version__
 from odyssey.client import Odyssey
@@ -54,10 +55,16 @@ from odyssey.models import (
     ClientCredentials,
     ConnectionStatus,
     Recording,
+    SimulationJobDetail,
+    SimulationJobInfo,
+    SimulationJobsList,
+    SimulationJobStatus,
+    SimulationStream,
     StreamerCapabilities,
     StreamRecordingInfo,
     StreamRecordingsList,
 )
+from odyssey.spectator import SpectatorConnection, connect_to_stream
 from odyssey.stream import Stream
 
 __all__ = [
@@ -89,7 +96,14 @@ __all__ = [
     "QueueStats",
     "RateLimitError",
     "Recording",
+    "RecordingEvent",
     "SimulationFailedError",
+    "SimulationJobDetail",
+    "SimulationJobInfo",
+    "SimulationJobStatus",
+    "SimulationJobsList",
+    "SimulationStream",
+    "SpectatorConnection",
     "StatusChangeCallback",
     "Stream",
     "StreamDurationExceededError",
@@ -102,4 +116,5 @@ __all__ = [
     "VideoFrame",
     "VideoFrameCallback",
     "__version__",
+    "connect_to_stream",
 ]

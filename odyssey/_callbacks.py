@@ -31,6 +31,9 @@ StatusChangeCallback = Callable[[ConnectionStatus, str | None], object]
 FRAME_BACKLOG = 2
 
 
+_Event = tuple[str, tuple[object, ...]]
+
+
 def _check_callable(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not callable(value):
         raise TypeError(f"{attribute.name} must be callable or None, not {type(value).__name__}")
@@ -74,7 +77,7 @@ class Callbacks:
 
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
-        self._events: queue.SimpleQueue[tuple[str, tuple[object, ...]] | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
         # Its lock guards `_frames`, the two counters and `_finished`.
         self._frame_came = threading.Condition()
         self._frames: collections.deque[VideoFrame] = collections.deque()
@@ -82,7 +85,10 @@ class Callbacks:
         self._dropped = 0
         self._finished = False
         self._threads: list[threading.Thread] = []
-        if any(attrs.astuple(handlers, recurse=False)):
+        given = [h for h in attrs.astuple(handlers, recurse=False) if h is not None]
+        # Who puts events in the line: each says with a None that it is done.
+        self._sources = 1 if handlers.on_video_frame is None else 2
+        if given:
             self._start("odyssey-events", self._run_events)
         if handlers.on_video_frame is not None:
             self._start("odyssey-frames", self._run_frames)
@@ -107,6 +113,8 @@ class Callbacks:
         if self._handlers.on_video_frame is None:
             return
         with self._frame_came:
+            if self._finished:
+                return
             if len(self._frames) >= FRAME_BACKLOG:
                 self._frames.popleft()
                 self._dropped += 1
@@ -114,9 +122,13 @@ class Callbacks:
             self._frame_came.notify()
 
     def finish(self) -> None:
-        """No more will come: what was emitted is still delivered, then the threads end."""
+        """No more will come: the events emitted are still delivered, then the threads end."""
         with self._frame_came:
+            if self._finished:
+                return
             self._finished = True
+            self._dropped += len(self._frames)
+            self._frames.clear()
             self._frame_came.notify()
         self._events.put(None)
 
@@ -132,26 +144,37 @@ class Callbacks:
         thread.start()
 
     def _run_events(self) -> None:
-        while (event := self._events.get()) is not None:
-            self._call(*event)
+        sources = self._sources
+        while sources:
+            event = self._events.get()
+            if event is None:
+                sources -= 1
+                continue
+            failure = self._call(*event)
+            if failure is not None:
+                self._call(*failure)
 
     def _run_frames(self) -> None:
         while True:
             with self._frame_came:
                 self._frame_came.wait_for(lambda: self._frames or self._finished)
                 if self._finished:
-                    return
+                    break
                 frame = self._frames.popleft()
                 self._delivered += 1
-            self._call("on_video_frame", (frame,))
+            failure = self._call("on_video_frame", (frame,))
+            if failure is not None:
+                self._events.put(failure)
+        self._events.put(None)
 
-    def _call(self, name: str, args: tuple[object, ...]) -> None:
+    def _call(self, name: str, args: tuple[object, ...]) -> _Event | None:
+        """Calls a handler; the event that tells of it, if it raised."""
         handler = getattr(self._handlers, name)
         if handler is None:
-            return
+            return None
         try:
             handler(*args)
         except BaseException as exc:
             logger.exception("the callback %s raised", name)
-            if name != "on_error":
-                self.emit("on_error", exc, False)
+            return None if name == "on_error" else ("on_error", (exc, False))
+        return None

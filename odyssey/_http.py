@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timezone
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import attrs
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import NewConnectionError
 
 from odyssey._deadline import Deadline
-from odyssey._json import Fields
-from odyssey._redact import quiet_urllib3, redacted, scrub
-from odyssey._version import __version__
+from odyssey._json import Fields, wrong_answer
+from odyssey._redact import redacted, scrub
+from odyssey._transport import (
+    FOREIGN_ERRORS,
+    BearerAuth,
+    NoAuth,
+    never_sent,
+    new_session,
+    reading_until,
+    transport_error,
+)
 from odyssey.errors import (
     OdysseyAuthError,
     OdysseyConnectionError,
-    OdysseyError,
     OdysseyServerError,
     OdysseyTimeoutError,
     error_from_status,
@@ -38,48 +44,22 @@ RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 RETRIES = 3
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
+#: The most that `Retry-After` is heeded for, where the call has no deadline.
+LONGEST_ASKED = 600.0
 #: Seconds before its end at which a bearer token is renewed rather than used.
 TOKEN_MARGIN = 30.0
 #: The API's answers are small; a body beyond this is none of its.
 LONGEST_BODY = 32 * 1024 * 1024
 
-#: requests' classes → ours, the first that fits. `test_every_requests_error_is_mapped` guards it.
-TRANSPORT_ERRORS: tuple[tuple[type[requests.RequestException], type[OdysseyError]], ...] = (
-    (requests.Timeout, OdysseyTimeoutError),
-    (requests.exceptions.ChunkedEncodingError, OdysseyConnectionError),
-    (requests.ConnectionError, OdysseyConnectionError),
-    (requests.exceptions.ContentDecodingError, OdysseyServerError),
-    (requests.TooManyRedirects, OdysseyServerError),
-    (requests.RequestException, OdysseyConnectionError),
-)
-
-
-class NoAuth(AuthBase):
-    """Sends no `Authorization`. Given explicitly, as requests otherwise asks `~/.netrc`."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers.pop("Authorization", None)
-        return request
-
-
-@attrs.frozen
-class BearerAuth(AuthBase):
-    """Sends the bearer token, and keeps `~/.netrc` from replacing it."""
-
-    token: str = attrs.field(repr=False)
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.token}"
-        return request
-
 
 @attrs.frozen
 class Answer:
-    """An HTTP response, read to its end."""
+    """An HTTP response, read to its end; `url` is where it came from, after redirects."""
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
+    url: str = attrs.field(default="", repr=False)
 
     def json(self, of: str) -> object:
         try:
@@ -95,13 +75,22 @@ class Answer:
         """Seconds that `Retry-After` asks for, whether given as a number or as a date."""
         value = self.headers.get("Retry-After", "")
         try:
-            return max(0.0, float(value))
+            seconds = float(value)
         except ValueError:
-            pass
-        try:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-        except (TypeError, ValueError, OverflowError):
-            return None
+            try:
+                moment = parsedate_to_datetime(value)
+            except (TypeError, ValueError, IndexError):
+                return None
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=timezone.utc)
+            seconds = moment.timestamp() - time.time()
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+
+    def without(self, secret: str) -> Answer:
+        """A refusal that repeats what it refuses, without that; other answers as they are."""
+        if self.status < 300:
+            return self
+        return attrs.evolve(self, body=self.body.replace(secret.encode(), "…".encode()))
 
 
 class HttpClient:
@@ -110,13 +99,7 @@ class HttpClient:
     def __init__(self, api_url: str, require_key: Callable[[], str]) -> None:
         self._api_url = api_url
         self._require_key = require_key
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = f"odyssey-sync/{__version__}"
-        # The API uses no cookies, and a jar that threads share is the one unsafe part of a session.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=8, pool_maxsize=16)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._session = new_session()
         # Guards `_token` only; a token is fetched outside it, at worst twice.
         self._token_lock = threading.Lock()
         self._token: tuple[str, float] | None = None
@@ -163,6 +146,12 @@ class HttpClient:
         """POST as above, not repeatable; the caller judges the status."""
         return self._authorized("POST", path, deadline, doing, body=body, retry=0)
 
+    def delete(self, path: str, deadline: Deadline, doing: str) -> Answer:
+        """DELETE with the bearer token; sent again only if it never reached the service."""
+        answer = self._authorized("DELETE", path, deadline, doing, retry=0)
+        raise_for_status(answer, doing)
+        return answer
+
     def bearer(self, deadline: Deadline) -> str:
         """The bearer token: the cached one, or a new one for the API key.
 
@@ -182,7 +171,7 @@ class HttpClient:
             deadline,
             RETRIES,
             doing,
-        )
+        ).without(key)
         if answer.status == 422:
             raise OdysseyAuthError(
                 f"{doing}: the service finds the API key malformed (HTTP 422); check that it was "
@@ -192,6 +181,8 @@ class HttpClient:
         raise_for_status(answer, doing)
         fields = Fields.read(answer.json("the access token"), "the access token")
         token = fields.text("access_token")
+        if not (token.isascii() and token.isprintable()) or " " in token:
+            raise wrong_answer("the access token", "it can't be sent in a header")
         lifetime = fields.optional_number("expires_in") or 3600.0
         with self._token_lock:
             margin = min(TOKEN_MARGIN, lifetime / 2)
@@ -207,11 +198,21 @@ class HttpClient:
         *,
         params: Mapping[str, object] | None = None,
         body: Mapping[str, Any] | None = None,
+        data: bytes | None = None,
         auth: AuthBase | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request to its end, whatever the status; without a token unless `auth` has one."""
+        """One request to its end, whatever the status; without a token unless `auth` has one.
+
+        `body` is sent as JSON, `data` as it is.
+        """
         with self.open(
-            method, url, deadline, doing, params=params, body=body, auth=auth
+            *(method, url, deadline, doing),
+            params=params,
+            body=body,
+            data=data,
+            auth=auth,
+            headers=headers,
         ) as response:
             chunks: list[bytes] = []
             size = 0
@@ -223,7 +224,9 @@ class HttpClient:
                         status=response.status_code,
                     )
                 chunks.append(chunk)
-            return Answer(response.status_code, response.headers, b"".join(chunks))
+            return Answer(
+                response.status_code, response.headers, b"".join(chunks), url=response.url
+            )
 
     def open(
         self,
@@ -234,41 +237,50 @@ class HttpClient:
         *,
         params: Mapping[str, object] | None = None,
         body: Mapping[str, Any] | None = None,
+        data: bytes | None = None,
         auth: AuthBase | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """A response whose body is still to be read; the caller closes it (`with`)."""
-        if deadline.passed():
+        left = deadline.remaining()
+        if left is not None and left <= 0:
             raise OdysseyTimeoutError(f"{doing}: no time left for the request")
-        with quiet_urllib3():
+        with reading_until(deadline):
             try:
                 return self._session.request(
                     method,
                     url,
                     params=params,  # type: ignore[arg-type]
                     json=body,
+                    data=data,
                     auth=auth or NoAuth(),
                     headers=headers,
-                    timeout=deadline.remaining(),
+                    timeout=left,
                     stream=True,
                 )
-            except (requests.RequestException, UnicodeError) as exc:
+            except FOREIGN_ERRORS as exc:
                 raise transport_error(exc, doing) from scrub(exc)
 
     def chunks(
-        self, response: requests.Response, deadline: Deadline, doing: str
+        self,
+        response: requests.Response,
+        deadline: Deadline,
+        doing: str,
+        pieces: Iterator[bytes] | None = None,
     ) -> Iterator[bytes]:
-        """The body, piece by piece. The deadline counts between pieces: a socket's own time limit
-        starts anew with each, so that a server that dribbles would never reach it.
-        """
-        with quiet_urllib3():
-            try:
-                for chunk in response.iter_content(65536):
-                    yield chunk
-                    if deadline.passed():
-                        raise OdysseyTimeoutError(f"{doing}: the answer did not end in time")
-            except requests.RequestException as exc:
-                raise transport_error(exc, doing) from scrub(exc)
+        """The body, piece by piece, until its end or the deadline; `pieces`: how it is read."""
+        if pieces is None:
+            pieces = response.iter_content(65536)
+        while True:
+            # Entered for each piece: between two of them the thread is the caller's.
+            with reading_until(deadline):
+                try:
+                    piece = next(pieces, None)
+                except FOREIGN_ERRORS as exc:
+                    raise transport_error(exc, doing) from scrub(exc)
+            if piece is None:
+                return
+            yield piece
 
     def _authorized(
         self,
@@ -295,7 +307,7 @@ class HttpClient:
                 deadline,
                 retry,
                 doing,
-            )
+            ).without(token)
 
         cached = self._cached_token()
         answer = send(cached or self.bearer(deadline))
@@ -331,7 +343,7 @@ class HttpClient:
             except (OdysseyTimeoutError, OdysseyServerError):
                 raise
             except OdysseyConnectionError as exc:
-                if attempt >= (RETRIES if _never_sent(exc) else retries):
+                if attempt >= (RETRIES if never_sent(exc) else retries):
                     raise
                 failure = exc
             pause = _pause(attempt, asked)
@@ -345,42 +357,12 @@ class HttpClient:
             attempt += 1
 
 
-def _never_sent(failure: OdysseyConnectionError) -> bool:
-    """Whether the connection itself failed, so that the service cannot have seen the request."""
-    cause = failure.__cause__
-    reason = getattr(cause.args[0], "reason", None) if cause and cause.args else None
-    return isinstance(reason, NewConnectionError)
-
-
 def _pause(attempt: int, asked: float | None) -> float:
     """Seconds before the next try: what the server asked for, else a growing, jittered time."""
     if asked is not None:
-        return asked
+        return min(asked, LONGEST_ASKED)
     backoff: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**attempt)
     return backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards no secret
-
-
-def transport_error(exc: BaseException, doing: str) -> OdysseyError:
-    """The error for a request that got no answer."""
-    cls = next((ours for theirs, ours in TRANSPORT_ERRORS if isinstance(exc, theirs)), None)
-    if cls is OdysseyTimeoutError:
-        return OdysseyTimeoutError(f"{doing}: the service did not answer in time")
-    if cls is OdysseyServerError:
-        return OdysseyServerError(f"{doing}: the answer is broken ({type(exc).__name__})")
-    return OdysseyConnectionError(
-        f"{doing}: no connection to the service ({_root(exc)}); check the network and the address"
-    )
-
-
-def _root(exc: BaseException) -> str:
-    """The operating system's words for it, from under the layers of HTTP libraries."""
-    said = type(exc).__name__
-    cause: BaseException | None = exc
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            said = cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return redacted(said)
 
 
 def raise_for_status(answer: Answer, doing: str) -> None:
@@ -390,7 +372,11 @@ def raise_for_status(answer: Answer, doing: str) -> None:
     body = _error_body(answer)
     if answer.status == 429:
         detail = body.get("detail")
-        usage = detail if isinstance(detail, Mapping) else body
+        usage = dict(detail if isinstance(detail, Mapping) else body)
+        for name in ("message", "action"):
+            if isinstance(usage.get(name), str):
+                usage[name] = redacted(usage[name])
+        usage.setdefault("message", _detail(body) if isinstance(detail, (str, list)) else None)
         raise error_from_usage(usage, doing, retry_after=answer.retry_after())
     raise error_from_status(answer.status, _detail(body), doing)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -58,7 +59,7 @@ class Fields:
         value = self.data.get(name)
         if value is None:
             return None
-        finite = isinstance(value, (int, float)) and abs(value) < float("inf")
+        finite = isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
         if isinstance(value, bool) or not finite:
             raise self._wrong(name, "a number", value)
         number: float = value

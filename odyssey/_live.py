@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import threading
-import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,9 +12,11 @@ import attrs
 
 from odyssey._callbacks import Callbacks, Handlers
 from odyssey._deadline import Deadline
+from odyssey._exit import close_at_exit
 from odyssey._fanout import FrameFanout
 from odyssey._http import HttpClient
 from odyssey._sessions import as_http, as_websocket, ice_servers, request_credentials
+from odyssey._telemetry import Telemetry, reported
 from odyssey.config import Settings
 from odyssey.errors import (
     OdysseyConnectionError,
@@ -67,7 +67,8 @@ class _Attempt:
 class Live:
     """Connects, waits, disconnects. Safe to share between threads; owns the media thread."""
 
-    def __init__(self, settings: Settings, http: HttpClient) -> None:
+    def __init__(self, settings: Settings, http: HttpClient, telemetry: Telemetry) -> None:
+        self.telemetry = telemetry
         self._settings = settings
         self._http = http
         self._pid = os.getpid()
@@ -126,6 +127,7 @@ class Live:
 
     # Connecting.
 
+    @reported("connected")
     def connect(
         self, handlers: Handlers, deadline: Deadline, credentials: ClientCredentials | None
     ) -> None:
@@ -153,7 +155,7 @@ class Live:
             self.check_open()
             if self._loop is None:
                 self._loop = MediaLoop()
-                _end_at_exit(self)
+                close_at_exit(self)
             callbacks = Callbacks(handlers)
             delays = self._settings.advanced.retry_delays()
             self._attempt = _Attempt(Connection(self.fanout, callbacks, delays), callbacks)
@@ -218,6 +220,7 @@ class Live:
 
     # Streams.
 
+    @reported("stream_started")
     def start(
         self,
         prompt: str,
@@ -245,6 +248,7 @@ class Live:
             waiting_for=lambda: "the service did not say in time that the stream started",
         )
 
+    @reported(None)
     def interact(self, prompt: str, deadline: Deadline) -> str:
         loop, connection = self._connected("interact")
         return loop.call(
@@ -254,6 +258,7 @@ class Live:
             waiting_for=lambda: "the service did not acknowledge the prompt in time",
         )
 
+    @reported("stream_ended")
     def end(self, deadline: Deadline) -> None:
         loop, connection = self._connected("end the stream")
         loop.call(
@@ -297,6 +302,7 @@ class Live:
         """Disconnects for good and ends the threads. Idempotent; never raises."""
         with self._state:
             self._closed = True
+        self.telemetry.finish()
         self.disconnect()
         with self._state:
             loop, self._loop = self._loop, None
@@ -304,6 +310,7 @@ class Live:
             loop.stop(JOIN_TIMEOUT)
         if self._attempt is not None and os.getpid() == self._pid:
             self._attempt.callbacks.join(JOIN_TIMEOUT)
+        self.telemetry.join(JOIN_TIMEOUT)
 
     def check_open(self) -> None:
         if self._closed:
@@ -314,20 +321,3 @@ def _pause(attempt: _Attempt, seconds: float) -> None:
     """Sleeps in the queue, until `disconnect` is called elsewhere."""
     if attempt.cancelled.wait(seconds):
         raise OdysseyConnectionError("disconnected while connecting")
-
-
-_open_at_exit: weakref.WeakSet[Live] = weakref.WeakSet()
-
-
-def _end_at_exit(live: Live) -> None:
-    _open_at_exit.add(live)
-
-
-@atexit.register
-def _end_sessions() -> None:
-    """A program that ends with a client open releases its sessions, all at once and bounded."""
-    threads = [threading.Thread(target=live.close, daemon=True) for live in list(_open_at_exit)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(3.0)

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator
 
 _PATTERNS = (
-    # The query of any URL or path: presigned signatures and `?token=` both live there.
-    (re.compile(r"\?[^\s\"'<>)\]]+"), "?…"),
+    # The query of any URL or path: presigned signatures and `?token=` both live there. What may be
+    # part of a query is taken for it, but for punctuation at its end.
+    (re.compile(r"\?[^\s\"<>]*[^\s\"<>'.,;:)\]}]"), "?…"),
     (re.compile(r"(?i)\b(bearer)\s+[^\s\"',)]+"), r"\1 …"),
     # JSON and header fields that carry a secret by name.
     (
         re.compile(
-            r"(?i)(\"?\b(?:\w*token|api_key|authorization|credential|password)\"?\s*[:=]\s*)"
+            r"(?i)(\b(?:\w*token|api_key|authorization|credential|password)[\"']?\s*[:=]\s*)"
             r"(\"[^\"]*\"|'[^']*'|[^\s,;}&]+)"
         ),
         r"\1…",
@@ -32,7 +33,10 @@ def redacted(text: str) -> str:
 
 def shown_url(url: str | None) -> str:
     """How a URL that may be presigned is shown in a repr: without its query."""
-    return repr(url) if url is None else repr(redacted(url))
+    if url is None:
+        return "None"
+    head, query, _ = url.partition("?")
+    return repr(redacted(head) + ("?…" if query else ""))
 
 
 def scrub(exc: BaseException) -> BaseException:
@@ -49,6 +53,8 @@ def scrub(exc: BaseException) -> BaseException:
             continue
         seen.add(id(item))
         item.args = tuple(redacted(a) if isinstance(a, str) else a for a in item.args)
+        if isinstance(item, OSError) and isinstance(item.strerror, str):
+            item.strerror = redacted(item.strerror)  # what it shows, where it has one
         queue += [*item.args, item.__cause__, item.__context__, getattr(item, "reason", None)]
     return exc
 

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that measuring the regions may take in all: it is a help to the service, not a need.
 REGIONS_DEADLINE = 1.0
+#: Regions that are measured: each takes a thread for a moment.
+MOST_REGIONS = 32
 #: Seconds to wait for the ICE configuration, without which one goes on.
 CONFIG_DEADLINE = 3.0
 #: Seconds between two questions for a free streamer.
@@ -81,7 +83,7 @@ def region_latencies(http: HttpClient, deadline: Deadline) -> dict[str, int]:
         answer = http.get_once("/regions", limit, doing)
         fields = Fields.read(answer.json("the regions"), "the regions")
         regions = fields.items("regions", lambda r: Fields.read(r, "a region"))
-        targets = {r.text("id"): r.text("ping_url") for r in regions}
+        targets = {r.text("id"): r.text("ping_url") for r in regions[:MOST_REGIONS]}
     except OdysseyError as exc:
         logger.debug("going on without regions: %s", exc)
         return {}
@@ -157,15 +159,22 @@ def ice_servers(http: HttpClient, base_url: str, deadline: Deadline) -> list[Ice
         )
         raise_for_status(answer, "could not get the ICE servers")
         fields = Fields.read(answer.json("the ICE servers"), "the ICE servers")
-        return fields.items("iceServers", _ice_server)
+        entries = fields.items("iceServers", lambda entry: entry)
     except OdysseyError as exc:
         logger.warning("going on without ICE servers: %s", exc)
         return []
+    servers = []
+    for entry in entries:
+        try:
+            servers.append(_ice_server(entry))
+        except OdysseyError as exc:
+            logger.warning("going on without one of the ICE servers: %s", exc)
+    return servers
 
 
 def _ice_server(value: object) -> IceServer:
     fields = Fields.read(value, "an ICE server")
-    urls = fields.data.get("urls", fields.data.get("url"))
+    urls = fields.data.get("urls") or fields.data.get("url")
     listed = [urls] if isinstance(urls, str) else urls
     if not isinstance(listed, list) or not all(isinstance(u, str) for u in listed):
         raise wrong_answer("an ICE server", "'urls' should be a string or a list of strings")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 import time
 import warnings
 from types import TracebackType
@@ -23,26 +21,23 @@ from odyssey._callbacks import (
     VideoFrameCallback,
 )
 from odyssey._deadline import Deadline
+from odyssey._debug import log_to_stderr
+from odyssey._flat_names import FlatNames
 from odyssey._http import HttpClient
 from odyssey._images import ImageInput, encode_image
 from odyssey._live import ClientStats, Live
-from odyssey._redact import RedactingFilter
 from odyssey._sessions import request_credentials
+from odyssey._telemetry import Telemetry
 from odyssey.config import AdvancedConfig, Settings, check_text, check_timeout
 from odyssey.errors import OdysseyStreamError
 from odyssey.frame_queue import FrameQueue, Overflow
-from odyssey.models import (
-    ClientCredentials,
-    ConnectionStatus,
-    Recording,
-    StreamerCapabilities,
-    StreamRecordingsList,
-)
+from odyssey.models import ClientCredentials, ConnectionStatus, StreamerCapabilities
 from odyssey.recordings import Recordings
+from odyssey.simulations import Simulations
 from odyssey.stream import Stream
 
 
-class Odyssey:
+class Odyssey(FlatNames):
     """A client of the service. Every method blocks until it is done, at most `timeout` seconds.
 
     Making one does no I/O and starts no thread. Clients are safe to share between threads.
@@ -57,7 +52,8 @@ class Odyssey:
         frame_buffer: frames that `frames` holds before it drops the oldest.
         debug: logs at DEBUG to stderr: a shorthand for setting up `logging`.
         advanced: retries of connecting.
-        enable_telemetry: accepted for scripts written for the service's own client.
+        enable_telemetry: tells the service which calls succeeded or failed, by the names of calls
+            and error classes; never anything of a key, token, prompt or address.
 
     Raises:
         ValueError, TypeError: an argument is wrong; the text says which and how.
@@ -88,12 +84,14 @@ class Odyssey:
     ) -> None:
         settings = Settings.make(api_key, api_url, timeout, queue_timeout, frame_buffer, advanced)
         if debug:
-            _log_to_stderr()
+            log_to_stderr()
         self._settings = settings
-        self._enable_telemetry = bool(enable_telemetry)
         self._http = HttpClient(settings.api_url, settings.require_key)
-        self._live = Live(settings, self._http)
+        self._live = Live(
+            settings, self._http, Telemetry(self._http, enabled=bool(enable_telemetry))
+        )
         self._recordings = Recordings(self._http, settings.timeout, self._live.check_open)
+        self._simulations = Simulations(self._http, settings.timeout, self._live.check_open)
 
     # Connecting.
 
@@ -338,18 +336,6 @@ class Odyssey:
         self._live.check_open()
         return self._live.subscribe(maxsize, overflow)
 
-    # Recordings.
-
-    def get_recording(self, stream_id: str) -> Recording:
-        """As `recordings.get`."""
-        return self._recordings.get(stream_id)
-
-    def list_stream_recordings(
-        self, limit: int | None = None, offset: int | None = None
-    ) -> StreamRecordingsList:
-        """As `recordings.list`."""
-        return self._recordings.list(limit, offset)
-
     # Properties.
 
     @property
@@ -388,6 +374,11 @@ class Odyssey:
         return self._recordings
 
     @property
+    def simulations(self) -> Simulations:
+        """Simulations of the account; needs no connection."""
+        return self._simulations
+
+    @property
     def stats(self) -> ClientStats:
         """Counters, as of now."""
         return self._live.stats
@@ -406,15 +397,3 @@ class Odyssey:
                 "connect again for another one, or start from a prompt",
                 reason="no_image_to_video",
             )
-
-
-def _log_to_stderr() -> None:
-    """Once, however many clients ask for it."""
-    package = logging.getLogger("odyssey")
-    package.setLevel(logging.DEBUG)
-    if not any(getattr(handler, "name", None) == "odyssey-debug" for handler in package.handlers):
-        handler: logging.Handler = logging.StreamHandler(sys.stderr)
-        handler.set_name("odyssey-debug")
-        handler.addFilter(RedactingFilter())
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        package.addHandler(handler)

@@ -18,6 +18,12 @@ NO_KEY = (
 )
 
 
+#: Seconds (about 46 days) from which on a time limit is none: timers of some systems end there.
+NO_LIMIT = 4e6
+#: Retries whose pauses are listed; nobody waits for more.
+MOST_PAUSES = 100_000
+
+
 def check_timeout(value: object, name: str = "timeout") -> float | None:
     """A number of seconds > 0, or None for no limit; else `ValueError` or `TypeError`."""
     if value is None:
@@ -25,7 +31,7 @@ def check_timeout(value: object, name: str = "timeout") -> float | None:
     seconds = _number(value, name)
     if not seconds > 0:
         raise ValueError(f"{name} must be None or a number of seconds > 0, not {value!r}")
-    return seconds if math.isfinite(seconds) else None
+    return seconds if seconds < NO_LIMIT else None
 
 
 def check_wait(value: object, name: str = "timeout") -> float | None:
@@ -35,7 +41,7 @@ def check_wait(value: object, name: str = "timeout") -> float | None:
     seconds = _number(value, name)
     if not seconds >= 0:
         raise ValueError(f"{name} must be None or a number of seconds >= 0, not {value!r}")
-    return seconds if math.isfinite(seconds) else None
+    return seconds if seconds < NO_LIMIT else None
 
 
 def check_count(value: object, name: str, least: int, most: int | None = None) -> int:
@@ -77,7 +83,7 @@ def check_api_url(value: object) -> str:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or any(c.isspace() for c in text) or parts.query or parts.fragment:
+    if not valid or any(c.isspace() or c in "?#" for c in text):
         raise ValueError(
             f"api_url must be an http:// or https:// address such as {DEFAULT_API_URL}, "
             f"not {text.split('?')[0]!r}"
@@ -91,14 +97,16 @@ def _given(value: object, variable: str) -> object:
 
 
 def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        # numpy's numbers are no ints, but turn into floats without loss.
-        if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
-            raise TypeError(f"{name} must be None or a number, not {type(value).__name__}")
-        value = float(value)
-    if math.isnan(value):
-        raise ValueError(f"{name} must be a number of seconds, not nan")
-    return float(value)
+    # numpy's numbers are no ints, but turn into floats without loss.
+    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be None or a number, not {type(value).__name__}")
+    try:
+        number = float(value)
+    except OverflowError:  # an int beyond what floats reach
+        number = math.inf if isinstance(value, int) and value > 0 else -math.inf
+    if math.isnan(number):
+        raise ValueError(f"{name} must be a number, not nan")
+    return number
 
 
 def _at_least(least: float) -> Callable[[object, attrs.Attribute[Any], Any], None]:
@@ -144,7 +152,7 @@ class AdvancedConfig:
         """The pauses between tries, in seconds."""
         delays = []
         delay = float(self.initial_retry_delay_ms)
-        for _ in range(self.max_retries):
+        for _ in range(min(self.max_retries, MOST_PAUSES)):
             delays.append(min(delay, self.max_retry_delay_ms) / 1000)
             delay *= self.retry_backoff_multiplier
         return delays

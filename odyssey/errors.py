@@ -22,8 +22,12 @@ Every class can be pickled, so that errors cross process boundaries.
 
 from __future__ import annotations
 
+import copy
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+E = TypeVar("E", bound=Exception)
 
 
 class OdysseyError(Exception):
@@ -116,9 +120,24 @@ class OdysseyNotFoundError(OdysseyRequestError):
 
 
 class OdysseyServerError(OdysseyAPIError, OdysseyConnectionError):
-    """The service failed (5xx, after the retries), or its answer is not what it should be."""
+    """The service failed (5xx, after the retries), or its answer is not what it should be.
+
+    Attributes:
+        partial: for `recordings.events`, the events before the broken line; else None.
+    """
 
     reason: str | None = None
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        status: int | None = None,
+        detail: str | None = None,
+        partial: Any = None,
+    ) -> None:
+        super().__init__(text, status=status, detail=detail)
+        self.partial = partial
 
 
 class SimulationFailedError(OdysseyError):
@@ -209,6 +228,15 @@ USAGE_ERRORS: dict[str, type[OdysseyUsageError]] = {
     "RATE_LIMITED": RateLimitError,
 }
 
+#: What to do about it, where the service doesn't say.
+USAGE_ADVICE: dict[type[OdysseyUsageError], str] = {
+    MonthlyLimitReachedError: "wait for the next month or take a larger plan",
+    ConcurrentLimitReachedError: "end another stream first",
+    StreamDurationExceededError: "connect again and start the next stream",
+    AccountSuspendedError: "ask the service's support",
+    RateLimitError: "wait before the next request",
+}
+
 #: Reason of an `interactive_stream_error` → usage code. Others are `OdysseyStreamError`.
 STREAM_REASON_CODES: dict[str, str] = {
     "quota_exceeded": "MONTHLY_LIMIT_REACHED",
@@ -257,11 +285,12 @@ def error_from_usage(
     url = _text(body.get("action_url")) or None
     cls = USAGE_ERRORS.get(code, RateLimitError if not code else OdysseyUsageError)
     text = f"{doing}: {message or code or 'too many requests'}"
-    text += f" ({action})" if action else ""
+    advice = action or USAGE_ADVICE.get(cls, "")
+    text += f" ({advice})" if advice else ""
+    code = code or "RATE_LIMITED"
     error = cls(text, code=code, message=message, action=action, action_url=url, details=details)
     if isinstance(error, RateLimitError):
-        seconds = details.get("retry_after_seconds", retry_after)
-        error.retry_after = float(seconds) if isinstance(seconds, (int, float)) else retry_after
+        error.retry_after = _seconds(details.get("retry_after_seconds"), retry_after)
     return error
 
 
@@ -285,5 +314,19 @@ def error_from_signaling_reason(reason: str) -> OdysseyConnectionError:
     )
 
 
+def own_copy(error: E) -> E:
+    """One error may reach several threads, and several times: each gets a traceback of its own."""
+    own = copy.copy(error)
+    own.__cause__ = error.__cause__
+    return own
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _seconds(value: object, default: float | None) -> float | None:
+    """A number of seconds from outside, or `default` where it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return default
+    return float(value) if 0 <= value <= sys.float_info.max else default

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import copy
 import enum
 import threading
 from collections.abc import Callable, Iterator
@@ -16,9 +15,9 @@ from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey.config import check_count, check_wait
 from odyssey.errors import (
     OdysseyConnectionError,
-    OdysseyError,
     OdysseyStreamError,
     OdysseyTimeoutError,
+    own_copy,
 )
 from odyssey.frames import Array, VideoFrame, check_out
 
@@ -37,15 +36,19 @@ class Feed(enum.Enum):
     CLOSED = "closed"  # this queue was closed
 
 
+_CLEAN_ENDS = (Feed.ENDED, Feed.GONE, Feed.CLOSED)
+
+
 @attrs.frozen
 class QueueStats:
-    """What a queue did since it was made.
+    """What a queue did since it was made: `received` is the sum of the next three and `waiting`.
 
     Attributes:
         received: frames that arrived while a stream ran.
         delivered: frames handed to a reader.
         dropped: frames thrown away because the queue was full.
-        skipped: frames thrown away by `latest`, which wanted a newer one, or by `clear`.
+        skipped: frames thrown away by `latest`, which wanted a newer one, by `clear` or `close`, or
+            by the start of the next stream.
         idle: frames that arrived while no stream ran; they are not queued.
         waiting: frames in the queue now.
     """
@@ -96,13 +99,14 @@ class FrameQueue:
         self._overflow = overflow
         self._timeout = timeout
         self._on_close = on_close
-        # The condition's lock guards every field below. The media thread holds it for a few
-        # instructions a frame; readers convert pixels outside it.
+        # Its lock guards every field below; the media thread holds it for a few instructions a
+        # frame. Pixels are converted outside it.
         self._changed = threading.Condition(threading.Lock())
-        self._frames: collections.deque[VideoFrame] = collections.deque()
+        self._frames: collections.deque[tuple[int, VideoFrame]] = collections.deque()
         self._feed = Feed.OFFLINE
         self._failure: Exception | None = None
-        self._stream = 0  # counts starts, so that a reader notices the next one
+        self._stream = 0  # counts starts; each frame carries the number of its stream
+        self._failures: dict[int, Exception] = {}  # of the streams that a failure ended
         self._counts = {"received": 0, "delivered": 0, "dropped": 0, "skipped": 0, "idle": 0}
 
     @property
@@ -134,9 +138,9 @@ class FrameQueue:
         deadline = self._deadline(timeout)
         with self._changed:
             self._wait(deadline)
-            self._counts["skipped"] += len(self._frames) - 1
             while len(self._frames) > 1:
                 self._frames.popleft()
+                self._counts["skipped"] += 1
             return self._pop()
 
     def read(self) -> tuple[bool, Array | None]:
@@ -167,7 +171,7 @@ class FrameQueue:
     def stack(self, n: int, timeout: float | None = None, out: Array | None = None) -> Array:
         """The next `n` frames as one array: uint8 (n, height, width, 3) RGB.
 
-        Fewer if the stream ends or fails under way. Each is converted straight into the result.
+        Fewer if the stream ends or fails under way.
 
         Args:
             timeout: seconds for all of them together.
@@ -182,42 +186,35 @@ class FrameQueue:
             OdysseyConnectionError: there was none at all.
         """
         frames: list[Array] = []
-        result: Array | None = None
         n = check_count(n, "n", 0)
-        if out is not None and np.shape(out)[:1] != (n,):
-            raise ValueError(f"out must be uint8 ({n}, height, width, 3), not {np.shape(out)}")
+        result, size = out, None
+        if out is not None:
+            check_out(out, (n, None, None, 3))
+            size = out.shape[2], out.shape[1]
 
         def came() -> Array:
-            return _head(result, len(frames))
+            return np.empty((0, 0, 0, 3), np.uint8) if result is None else result[: len(frames)]
 
-        for frame in self._next_frames(n, timeout, frames, came):
-            shape = (frame.height, frame.width, 3)
+        for frame in self._next_frames(n, timeout, frames, came, size):
             if result is None:
-                if out is not None:
-                    check_out(out, (n, *shape))
-                result = np.empty((n, *shape), np.uint8) if out is None else out
+                result = np.empty((n, frame.height, frame.width, 3), np.uint8)
             frames.append(frame.to_ndarray("rgb24", out=result[len(frames)]))
-        return _head(result, len(frames))
+        return came()
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        """Frames until the stream ends; raises what ended it if that was a failure.
-
-        The client's timeout counts anew before each frame.
+        """Frames until the stream ends; raises what ended it if that was a failure. The client's
+        timeout counts anew before each.
         """
         return _Iteration(self)
 
     def clear(self) -> None:
         """Throws away what waits."""
         with self._changed:
-            self._counts["skipped"] += len(self._frames)
-            self._frames.clear()
+            self._skip_all()
 
     def close(self) -> None:
         """Ends this queue: it takes no more frames and its readers are woken. Idempotent."""
-        with self._changed:
-            self._feed = Feed.CLOSED
-            self._frames.clear()
-            self._changed.notify_all()
+        self.feed(Feed.CLOSED, clear=True)
         if self._on_close is not None:
             self._on_close(self)
 
@@ -243,8 +240,8 @@ class FrameQueue:
                 if self._overflow == "drop_newest":
                     return
                 self._frames.popleft()
-            self._frames.append(frame)
-            # All of them: a reader that is bound to the stream before leaves the frame to another.
+            self._frames.append((self._stream, frame))
+            # All: a reader that is bound to the stream before leaves the frame to another.
             self._changed.notify_all()
 
     def feed(self, feed: Feed, failure: Exception | None = None, *, clear: bool = False) -> None:
@@ -253,7 +250,9 @@ class FrameQueue:
             if self._feed is Feed.CLOSED:
                 return
             if clear:
-                self._frames.clear()
+                self._skip_all()
+            if self._feed is Feed.LIVE and failure is not None:
+                self._failures[self._stream] = failure
             self._stream += feed is Feed.LIVE
             self._feed = feed
             self._failure = failure
@@ -265,33 +264,35 @@ class FrameQueue:
         return Deadline.after(self._timeout if timeout is None else check_wait(timeout))
 
     def _pop(self) -> VideoFrame:
+        _, frame = self._frames.popleft()
         self._counts["delivered"] += 1
-        return self._frames.popleft()
+        return frame
 
-    def _wait(self, deadline: Deadline, stream: int | None = None) -> None:
-        """Until a frame waits. With `stream`, also until that stream is over."""
+    def _skip_all(self) -> None:
+        self._counts["skipped"] += len(self._frames)
+        self._frames.clear()
+
+    def _wait(self, deadline: Deadline) -> None:
+        """Until a frame waits, of whatever stream."""
         while not self._frames:
-            if stream is not None and stream != self._stream:
-                raise _ended()
-            error = self._why_none()
-            if error is not None:
+            if (error := self._why_none()) is not None:
                 raise error
-            left = deadline.remaining()
-            if left is not None and left <= 0:
-                raise OdysseyTimeoutError(
-                    "no video frame came in time"
-                    + ("" if self._feed is Feed.LIVE else ": no stream has been started")
-                )
-            self._changed.wait(WAIT_SLICE if left is None else min(left, WAIT_SLICE))
+            self._wait_for_change(deadline)
 
-    def _why_none(self) -> OdysseyError | Exception | None:
+    def _wait_for_change(self, deadline: Deadline) -> None:
+        left = deadline.remaining()
+        if left is not None and left <= 0:
+            raise OdysseyTimeoutError(
+                "no video frame came in time"
+                + ("" if self._feed is Feed.LIVE else ": no stream has been started")
+            )
+        self._changed.wait(WAIT_SLICE if left is None else min(left, WAIT_SLICE))
+
+    def _why_none(self) -> Exception | None:
         """Why no frame can come; None where one may."""
         if self._feed is Feed.FAILED:
             assert self._failure is not None
-            # A copy: the same error may reach several threads, and several times.
-            error = copy.copy(self._failure)
-            error.__cause__ = self._failure.__cause__
-            return error
+            return own_copy(self._failure)
         if self._feed in (Feed.OFFLINE, Feed.GONE):
             return OdysseyConnectionError("not connected; call connect() first")
         if self._feed is Feed.ENDED:
@@ -300,33 +301,32 @@ class FrameQueue:
             return OdysseyStreamError("this frame queue was closed", reason="queue_closed")
         return None
 
-    def _over_cleanly(self) -> bool:
-        return self._feed in (Feed.ENDED, Feed.GONE, Feed.CLOSED)
-
     def _next_frames(
         self,
         n: int,
         timeout: float | None,
         got: list[Any],
         partial: Callable[[], object] | None = None,
+        size: tuple[int, int] | None = None,
     ) -> Iterator[VideoFrame]:
-        """Up to `n` frames of one size (with `partial`) for `take` and `stack`."""
+        """Up to `n` frames for `take`; for `stack`, which gives `partial`, all of one size."""
         n = check_count(n, "n", 0)
         deadline = self._deadline(timeout)
         reader = _Iteration(self)
         while len(got) < n:
             try:
-                frame = reader.next(deadline, same_size=partial is not None)
-            except (OdysseyTimeoutError, _SizeChanged) as exc:
-                came = list(got) if partial is None else partial()
-                if isinstance(exc, _SizeChanged):
-                    raise OdysseyStreamError(
-                        f"frames of two sizes can't be stacked: {exc}",
-                        reason="size_changed",
-                        partial=came,
-                    ) from None
-                exc.partial = came
+                frame = reader.next(deadline, size)
+            except OdysseyTimeoutError as exc:
+                exc.partial = list(got) if partial is None else partial()
                 raise
+            except _SizeChanged as exc:
+                if not got:
+                    raise ValueError(f"out is for frames of another size: {exc}") from None
+                raise OdysseyStreamError(
+                    f"frames of two sizes can't be stacked: {exc}; stack the others by themselves",
+                    reason="size_changed",
+                    partial=None if partial is None else partial(),
+                ) from None
             except Exception:
                 if got:
                     return
@@ -336,11 +336,12 @@ class FrameQueue:
                     return
                 with self._changed:
                     raise self._why_none() or _ended()
+            if partial is not None:
+                size = frame.width, frame.height
             yield frame
 
 
-class _SizeChanged(Exception):  # noqa: N818 - never leaves this file
-    pass
+class _SizeChanged(Exception): ...  # noqa: N818 - never leaves this file
 
 
 class _Iteration(Iterator[VideoFrame]):
@@ -348,8 +349,7 @@ class _Iteration(Iterator[VideoFrame]):
 
     def __init__(self, queue: FrameQueue) -> None:
         self._queue = queue
-        self._stream: int | None = None
-        self._last: VideoFrame | None = None
+        self._stream: int | None = None  # its number, from the first frame or the start on
 
     def __next__(self) -> VideoFrame:
         frame = self.next(Deadline.after(self._queue._timeout))
@@ -357,39 +357,40 @@ class _Iteration(Iterator[VideoFrame]):
             raise StopIteration
         return frame
 
-    def next(self, deadline: Deadline, *, same_size: bool = False) -> VideoFrame | None:
-        """The next frame, or None where the stream is over."""
+    def next(self, deadline: Deadline, size: tuple[int, int] | None = None) -> VideoFrame | None:
+        """The next frame, or None where the stream is over; one of another `size` stays there."""
         queue = self._queue
         with queue._changed:
-            if not queue._frames and queue._over_cleanly():
-                return None
-            started = queue._stream if queue._feed is Feed.LIVE else None
-            if self._stream is None:
-                self._stream = started
-            try:
-                queue._wait(deadline, self._stream)
-            except OdysseyTimeoutError:
-                raise
-            except OdysseyError:
-                if queue._over_cleanly() or (self._stream or queue._stream) != queue._stream:
+            while True:
+                if queue._frames:
+                    stream, frame = queue._frames[0]
+                    if self._stream is None:
+                        self._stream = stream
+                    if stream == self._stream:
+                        own = frame.width, frame.height
+                        if size not in (None, own):
+                            raise _SizeChanged(f"{size}, then {own} (width, height)")
+                        return queue._pop()
+                if self._over():
                     return None
-                raise
-            head, last = queue._frames[0], self._last
-            if last is not None:
-                if head.stream_id != last.stream_id:
-                    return None
-                if same_size and (head.width, head.height) != (last.width, last.height):
-                    raise _SizeChanged(
-                        f"{last.width}x{last.height}, then {head.width}x{head.height}"
-                    )
-            if self._stream is None:
-                self._stream = queue._stream
-            self._last = head
-            return queue._pop()
+                queue._wait_for_change(deadline)
 
-
-def _head(result: Array | None, count: int) -> Array:
-    return np.empty((0, 0, 0, 3), np.uint8) if result is None else result[:count]
+    def _over(self) -> bool:
+        """Whether no frame can come any more; raises what ended the stream if it was a failure."""
+        queue, feed = self._queue, self._queue._feed
+        if self._stream is None:
+            error = None if feed in _CLEAN_ENDS else queue._why_none()
+            if error is not None:
+                raise error
+            if feed is Feed.READY:
+                return False
+            self._stream = queue._stream
+            if feed is not Feed.LIVE:
+                return True
+        failure = queue._failures.get(self._stream)
+        if failure is not None and feed is not Feed.CLOSED:
+            raise own_copy(failure)
+        return feed is not Feed.LIVE or self._stream != queue._stream
 
 
 def _ended() -> OdysseyStreamError:

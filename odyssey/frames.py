@@ -22,6 +22,8 @@ def array_shape(format: str, width: int, height: int) -> tuple[int, ...]:
     if format == "gray8":
         return (height, width)
     if format == "yuv420p":
+        if width % 2 or height % 2:
+            raise ValueError(f"yuv420p needs an even width and height, not {width}x{height}")
         return (height * 3 // 2, width)
     raise ValueError(f"format must be 'rgb24', 'bgr24', 'gray8' or 'yuv420p', not {format!r}")
 
@@ -158,10 +160,15 @@ class VideoFrame:
         return buffer.getvalue()
 
 
-def check_out(out: object, shape: tuple[int, ...]) -> None:
+def check_out(out: object, shape: tuple[int | None, ...]) -> None:
+    """Refuses what can't be written into; None in `shape` is any length."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
-    if out.dtype != np.uint8 or out.shape != shape:
-        raise ValueError(f"out must be uint8 {shape}, not {out.dtype} {out.shape}")
+    fits = out.ndim == len(shape) and all(
+        n is None or n == m for n, m in zip(shape, out.shape, strict=True)
+    )
+    if out.dtype != np.uint8 or not fits:
+        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ValueError(f"out must be uint8 ({wanted}), not {out.dtype} {out.shape}")
     if not out.flags.c_contiguous or not out.flags.writeable:
         raise ValueError("out must be C-contiguous and writeable")

@@ -82,10 +82,13 @@ class PendingReplies(Generic[W]):
         return self._answered(next(same, None) or self._oldest(Request.INTERACT))
 
     def refused(self) -> list[W]:
-        """Everybody whom an error fails: all who wait. It is one reply, so one place is freed."""
+        """Everybody whom an error fails: all who wait. It is one reply, so one place is freed: that
+        of the oldest who waited, else the oldest.
+        """
+        waiting = [s for s in self._line if s.waiter is not None]
+        answered = next(iter(waiting or self._line), None)
         waiters = self._release()
-        if self._line:
-            del self._line[0]
+        self._answered(answered)
         return waiters
 
     def interactions(self) -> list[W]:

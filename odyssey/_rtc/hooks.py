@@ -26,6 +26,7 @@ STUN_TIMEOUT = 0.6
 TURN_TIMEOUT = 2.0
 
 _JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+_SEND_PLI = "_send_rtcp_pli"
 
 
 def bound_gathering(pc: RTCPeerConnection) -> None:
@@ -70,3 +71,19 @@ def release_on_marker(pc: RTCPeerConnection, track: MediaStreamTrack) -> MarkerJ
     buffer = MarkerJitterBuffer()
     setattr(receiver, _JITTER_BUFFER, buffer)
     return buffer
+
+
+async def request_key_frame(pc: RTCPeerConnection, track: MediaStreamTrack) -> bool | None:
+    """Asks the sender of `track` for a key frame (PLI).
+
+    False: nothing has come from it yet, so there is nobody to ask. None: this aiortc can't ask.
+    """
+    receiver = next((r for r in pc.getReceivers() if r.track is track), None)
+    send = getattr(receiver, _SEND_PLI, None)
+    if receiver is None or send is None:
+        logger.warning("this aiortc can't ask for a key frame: the picture comes with the next one")
+        return None
+    sources = receiver.getSynchronizationSources()
+    for source in sources:
+        await send(source.source)
+    return bool(sources)

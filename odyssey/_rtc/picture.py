@@ -9,7 +9,7 @@ import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 
-from odyssey.frames import Array, array_shape
+from odyssey.frames import Array, ArrayPicture, array_shape
 
 # One reformatter a thread, kept: a new one for each frame would start threads of its own.
 _thread = threading.local()
@@ -44,6 +44,10 @@ class DecodedPicture:
             else:
                 np.copyto(out, _view(self._reformatted(format), format))
         return out
+
+    def __reduce__(self) -> tuple[type[ArrayPicture], tuple[Array]]:
+        """Pickled for another process, it is its RGB pixels: the decoder's frame stays here."""
+        return ArrayPicture, (self.rgb(),)
 
     def _reformatted(self, format: str) -> av.VideoFrame:
         reformatter: VideoReformatter | None = getattr(_thread, "reformatter", None)

@@ -1,0 +1,36 @@
+"""How far a transfer is, told to a callable or shown as a bar."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+#: Is called with the bytes done and the bytes there are, None where that is not known.
+ProgressCallback = Callable[[int, "int | None"], object]
+
+
+def check_progress(progress: object) -> None:
+    """`TypeError` for what is neither None, a bool nor callable."""
+    if progress is not None and not isinstance(progress, bool) and not callable(progress):
+        raise TypeError(f"progress must be True, None or a callable, not {type(progress).__name__}")
+
+
+@contextlib.contextmanager
+def reporting(progress: ProgressCallback | bool | None, title: str) -> Iterator[ProgressCallback]:
+    """What to report to; within it a bar is shown if `progress` is True."""
+    if progress is True:
+        from tqdm.auto import tqdm
+
+        with tqdm(desc=title, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+
+            def show(done: int, total: int | None) -> None:
+                bar.total = total
+                if done < bar.n:  # it started over
+                    bar.reset(total)
+                bar.update(done - bar.n)
+
+            yield show
+    elif progress is None or progress is False:
+        yield lambda _done, _total: None
+    else:
+        yield progress

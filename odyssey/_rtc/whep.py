@@ -1,0 +1,209 @@
+"""A spectator's peer: makes the offer, receives the video, until the stream's end or a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+import av
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+from odyssey._rtc import hooks
+from odyssey._rtc.peer import IceServerLike, usable_servers
+from odyssey._rtc.picture import DecodedPicture
+from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyServerError
+from odyssey.frames import VideoFrame
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that closing may take.
+CLOSE_TIMEOUT = 0.6
+#: Seconds between the track's end and a verdict: whether the connection was lost is known by then.
+VERDICT_GRACE = 0.2
+#: Seconds after which a key frame that has not come is asked for again.
+KEY_FRAME_PATIENCE = 0.5
+#: Seconds between two looks whether there is anybody to ask.
+SOURCE_INTERVAL = 0.02
+
+
+class SpectatorListener(Protocol):
+    """Who hears what happens; called on the media thread, no call blocks."""
+
+    def began(self) -> None: ...
+    def frame(self, frame: VideoFrame) -> None: ...
+    def ended(self, failure: OdysseyError | None) -> None: ...
+    def torn_down(self) -> None: ...
+
+
+class Spectator:
+    """One stream that is watched. The coroutines run on the media thread."""
+
+    def __init__(self, listener: SpectatorListener) -> None:
+        self._listener = listener
+        self._pc: RTCPeerConnection | None = None
+        self._ready: asyncio.Future[None] | None = None
+        self._track: MediaStreamTrack | None = None
+        self._frames_received = 0
+        self._failed = False
+        self._ended = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._teardown: asyncio.Task[None] | None = None
+
+    async def offer(self, servers: Sequence[IceServerLike]) -> str:
+        """The SDP of the offer, with all candidates."""
+        self._ready = asyncio.get_running_loop().create_future()
+        pc = self._pc = RTCPeerConnection(
+            RTCConfiguration(
+                iceServers=usable_servers(servers), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
+            )
+        )
+        pc.on("track", self._on_track)
+        pc.on("connectionstatechange", self._on_state)
+        for kind in ("video", "audio"):
+            pc.addTransceiver(kind, direction="recvonly")
+        hooks.bound_gathering(pc)
+        await pc.setLocalDescription(await pc.createOffer())
+        return str(pc.localDescription.sdp)
+
+    async def accept(self, answer: str) -> None:
+        """Takes the service's answer; returns when media can come.
+
+        Raises:
+            OdysseyServerError: the answer is none that can be used.
+            OdysseyConnectionError: no connection came about.
+        """
+        assert self._pc is not None
+        assert self._ready is not None
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
+        except Exception as exc:
+            logger.debug("the answer", exc_info=True)
+            raise OdysseyServerError(
+                f"the service's SDP answer can't be used ({type(exc).__name__})"
+            ) from exc
+        if self._track is None:
+            raise OdysseyServerError("the service's SDP answer has no video in it")
+        await self._ready
+
+    async def close(self) -> None:
+        """Stops receiving and closes the connection, within `CLOSE_TIMEOUT`. Idempotent."""
+        self._ended = True
+        if self._teardown is None:
+            self._teardown = asyncio.get_running_loop().create_task(self._tear_down())
+        await asyncio.shield(self._teardown)
+
+    async def _tear_down(self) -> None:
+        if self._pc is not None:
+            try:
+                await asyncio.wait_for(self._pc.close(), CLOSE_TIMEOUT)
+            except asyncio.TimeoutError:
+                logger.warning("the peer connection did not close within %.1f s", CLOSE_TIMEOUT)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Events of aiortc.
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "video" and self._track is None:
+            assert self._pc is not None
+            self._track = track
+            hooks.release_on_marker(self._pc, track)
+            self._spawn(self._receive(track, self._deliver))
+        else:
+            # aiortc decodes it all the same, into a queue without bound.
+            self._spawn(self._receive(track, lambda _: None))
+
+    def _on_state(self) -> None:
+        assert self._pc is not None
+        assert self._ready is not None
+        state = self._pc.connectionState
+        logger.debug("peer connection: %s", state)
+        if state == "connected" and not self._ready.done():
+            self._listener.began()
+            self._spawn(self._ask_for_key_frame())
+            self._ready.set_result(None)
+        elif state in ("failed", "closed"):
+            self._failed = self._failed or state == "failed"
+            self._end_soon()
+
+    async def _receive(
+        self, track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]
+    ) -> None:
+        """Drains the track always: aiortc's queue behind it has no bound."""
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, av.VideoFrame):
+                    deliver(frame)
+        if track is self._track:
+            self._end_soon()
+
+    def _deliver(self, frame: av.VideoFrame) -> None:
+        index = self._frames_received
+        self._frames_received += 1
+        self._listener.frame(
+            VideoFrame(
+                DecodedPicture(frame),
+                frame.width,
+                frame.height,
+                timestamp_ms=round(frame.time * 1000) if frame.pts is not None else 0,
+                index=index,
+                received_at=time.monotonic(),
+            )
+        )
+
+    async def _ask_for_key_frame(self) -> None:
+        """On joining, and again until a picture came: the stream's next one may be far away."""
+        assert self._pc is not None
+        assert self._track is not None
+        while True:
+            asked = await hooks.request_key_frame(self._pc, self._track)
+            if asked is None:
+                return
+            await asyncio.sleep(KEY_FRAME_PATIENCE if asked else SOURCE_INTERVAL)
+            if asked and self._frames_received:
+                return
+
+    def _end_soon(self) -> None:
+        if not self._ended:
+            asyncio.get_running_loop().call_later(VERDICT_GRACE, self._end)
+
+    def _end(self) -> None:
+        """The stream ended, or the connection was lost. Once."""
+        assert self._ready is not None
+        if self._ended:
+            return
+        self._ended = True
+        if not self._ready.done():
+            self._ready.set_exception(
+                OdysseyConnectionError(
+                    "no media connection to the stream came about"
+                    if self._failed
+                    else "the stream ended before the connection was ready"
+                )
+            )
+            self._ready.exception()  # a cancelled `accept` doesn't await it any more
+            return
+        self._listener.ended(
+            OdysseyConnectionError("the connection to the stream was lost: no answer any more")
+            if self._failed
+            else None
+        )
+        self._teardown = asyncio.get_running_loop().create_task(self._tear_down())
+        self._teardown.add_done_callback(lambda _: self._listener.torn_down())
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,292 @@
+"""The emulator: a thread with an event loop that serves the whole service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import attrs
+
+from .faults import Faults, Live
+from .limits import Limits
+from .service import Service
+from .settings import Codec, Settings
+from .signaling import ConnectionSnapshot
+from .store import Store
+from .tokens import Keys, new_api_key
+
+__all__ = ["Emulator"]
+
+logger = logging.getLogger(__name__)
+
+_CALL_SECONDS = 5.0
+_CLOSE_SECONDS = 3.0
+
+T = TypeVar("T")
+
+
+class Emulator:
+    """The service on this machine. Nothing runs between the construction and `start`.
+
+    data_dir: a folder that keeps recordings and simulations over restarts; without one they live
+        in a temporary folder, which `close` removes. One emulator at a time can use a folder.
+    port: 0 for a free one.
+    host: the address to listen on.
+    codec: of the live video.
+    api_key: `ody_` and at least 16 letters, digits, `_` or `-`; a random one if None.
+    limits, faults: may be changed at run time.
+    url_lifetime: seconds for which the URLs of recordings can be fetched.
+    rewrite_prompts: whether prompts are applied in another wording than sent.
+    trickle: whether ICE candidates are sent in messages of their own, not in the offer.
+    image_to_video: whether streams may start from a picture.
+    bitrate: of the live video, in bit/s.
+
+    Raises ValueError or TypeError for arguments that make no sense.
+
+        with Emulator() as emulator:
+            print(emulator.url, emulator.api_key)
+    """
+
+    def __init__(
+        self,
+        data_dir: str | PathLike[str] | None = None,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        codec: Codec = "vp8",
+        api_key: str | None = None,
+        limits: Limits | None = None,
+        faults: Faults | None = None,
+        url_lifetime: float = 3600.0,
+        rewrite_prompts: bool = False,
+        trickle: bool = False,
+        image_to_video: bool = True,
+        bitrate: int = 3_000_000,
+    ) -> None:
+        self._data_dir = None if data_dir is None else Path(data_dir)
+        self._host = host
+        self._wanted_port = port
+        self._settings = Settings(
+            limits=Limits() if limits is None else limits,
+            faults=Faults() if faults is None else faults,
+            keys=Keys(new_api_key() if api_key is None else api_key),
+            codec=codec,
+            bitrate=bitrate,
+            url_lifetime=url_lifetime,
+            rewrite_prompts=rewrite_prompts,
+            trickle=trickle,
+            image_to_video=image_to_video,
+        )
+        self._starting = threading.Lock()  # one start or close at a time
+        self._thread: threading.Thread | None = None
+        self._running: _Running | None = None
+        self._port = 0
+        self._last_snapshots: list[ConnectionSnapshot] = []
+        self._last_telemetry: list[dict[str, Any]] = []
+
+    def __enter__(self) -> Emulator:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start serving; returns when it does. Nothing happens when it runs already.
+
+        Raises OSError when the port is taken, RuntimeError when another emulator uses `data_dir`.
+        """
+        with self._starting:
+            if self._thread is not None:
+                return
+            ready: Future[None] = Future()
+            thread = threading.Thread(
+                target=self._run, args=(ready,), name="odyssey-emulator", daemon=True
+            )
+            thread.start()
+            try:
+                ready.result()
+            except BaseException:
+                # Interrupted, it may yet come to run: it ends as soon as it sees that.
+                if not ready.cancel():
+                    self._stop()
+                thread.join()
+                raise
+            self._thread = thread
+
+    def close(self) -> None:
+        """Stop serving: end all streams, write their recordings, free everything.
+
+        Returns within about three seconds. Nothing happens when it doesn't run. It can be started
+        again.
+        """
+        with self._starting:
+            thread, self._thread = self._thread, None
+            if thread is None:
+                return
+            self._stop()
+            thread.join(_CLOSE_SECONDS)
+            if thread.is_alive():
+                logger.error("the emulator did not end within %g s", _CLOSE_SECONDS)
+
+    @property
+    def url(self) -> str:
+        """The base URL. RuntimeError when the emulator doesn't run."""
+        if self._thread is None:
+            raise RuntimeError("the emulator is not running: call start() or use `with`")
+        # What listens on all addresses is reached on the loopback.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+
+    @property
+    def api_key(self) -> str:
+        """The key of the account that owns the recordings in `data_dir`."""
+        return self._settings.keys.primary
+
+    @property
+    def limits(self) -> Limits:
+        """The limits; set their fields, or set others, at any time."""
+        return self._settings.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._settings.limits = limits
+
+    @property
+    def faults(self) -> Faults:
+        """The faults that are on, and how to switch them."""
+        return self._settings.faults
+
+    @property
+    def connections(self) -> list[ConnectionSnapshot]:
+        """The connections of clients, oldest first, those that have ended included."""
+        if self._thread is None:
+            return list(self._last_snapshots)
+        return self._call(lambda service: service.snapshots())
+
+    @property
+    def telemetry(self) -> list[dict[str, Any]]:
+        """The events that clients sent with `enable_telemetry`, oldest first; the last thousand."""
+        if self._thread is None:
+            return list(self._last_telemetry)
+        return self._call(lambda service: list(service.telemetry))
+
+    def add_key(self, api_key: str | None = None) -> str:
+        """Accept a further key, random if None, with an account of its own; returns it."""
+        return self._settings.keys.add(api_key)
+
+    def refuse_key(self, api_key: str, detail: str = "the key has no access") -> None:
+        """Answer 403 with `detail` to a key from now on."""
+        self._settings.keys.refuse(api_key, detail)
+
+    def _stop(self) -> None:
+        running = self._running
+        if running is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed already
+                running.loop.call_soon_threadsafe(running.stop.set)
+
+    def _call(self, work: Callable[[Service], T]) -> T:
+        """Run something on the loop and wait for what it returns."""
+        running, result = self._running, Future[T]()
+        if running is None:
+            raise RuntimeError("the emulator is not running")
+
+        def run() -> None:
+            try:
+                result.set_result(work(running.service))
+            except BaseException as exc:
+                result.set_exception(exc)
+
+        if threading.current_thread() is self._thread:
+            run()
+        else:
+            running.loop.call_soon_threadsafe(run)
+        return result.result(_CALL_SECONDS)
+
+    def _run(self, ready: Future[None]) -> None:
+        """The thread: a loop, what is served on it, and the end of both."""
+        try:
+            with _folder(self._data_dir) as folder:
+                loop = asyncio.new_event_loop()
+                loop.set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="odyssey-files"))
+                try:
+                    loop.run_until_complete(self._serve(Path(folder), ready))
+                    loop.run_until_complete(_end_tasks())
+                    loop.run_until_complete(loop.shutdown_default_executor())
+                finally:
+                    self._running = None
+                    loop.close()
+        except BaseException as exc:
+            if ready.done():
+                logger.exception("the emulator failed")
+            else:
+                ready.set_exception(exc)
+
+    async def _serve(self, folder: Path, ready: Future[None]) -> None:
+        service = Service(self._settings, Store(folder))
+        self._running = running = _Running(asyncio.get_running_loop(), service)
+        try:
+            self._port = await service.start(self._host, self._wanted_port)
+            self.faults.bind(self._strike)
+            try:
+                if ready.set_running_or_notify_cancel():
+                    ready.set_result(None)
+                    await running.stop.wait()
+            finally:
+                self.faults.bind(None)
+        finally:
+            await service.close()
+            self._last_snapshots = service.snapshots()
+            self._last_telemetry = list(service.telemetry)
+
+    def _strike(self, action: Callable[[Live], None]) -> None:
+        self._call(action)
+
+
+@attrs.define(eq=False)
+class _Running:
+    loop: asyncio.AbstractEventLoop
+    service: Service
+    stop: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+
+def _folder(data_dir: Path | None) -> tempfile.TemporaryDirectory[str] | _Kept:
+    if data_dir is None:
+        return tempfile.TemporaryDirectory(prefix="odyssey-emulator-", ignore_cleanup_errors=True)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return _Kept(data_dir)
+
+
+class _Kept:
+    """A folder that stays."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> str:
+        return str(self._path)
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+async def _end_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=0.5)

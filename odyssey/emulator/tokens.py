@@ -1,0 +1,138 @@
+"""API keys, bearer tokens and session tokens."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import time
+from typing import Any
+
+import attrs
+
+__all__ = ["BearerTokens", "Keys", "SessionTokens", "new_api_key"]
+
+_KEY = re.compile(r"ody_[A-Za-z0-9_-]{16,128}")
+
+
+def new_api_key() -> str:
+    """A random API key."""
+    return "ody_" + secrets.token_urlsafe(24)
+
+
+@attrs.define(eq=False)
+class Keys:
+    """The API keys of the emulator and whose they are.
+
+    A key is well-formed when it is `ody_` and 16 to 128 letters, digits, `_` or `-`. The account of
+    the first key has a fixed name: who starts the emulator again on the same folder with another
+    random key finds the old recordings.
+    """
+
+    primary: str = attrs.field(factory=new_api_key, repr=False)
+    _accounts: dict[str, str] = attrs.field(factory=dict, init=False, repr=False)
+    _refused: dict[str, str] = attrs.field(factory=dict, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        _check_form(self.primary)
+        self._accounts[self.primary] = "owner"
+
+    @staticmethod
+    def is_well_formed(key: object) -> bool:
+        return isinstance(key, str) and _KEY.fullmatch(key) is not None
+
+    def add(self, key: str | None = None) -> str:
+        """Make `key`, or a random one, a key with an account of its own."""
+        key = key or new_api_key()
+        _check_form(key)
+        name = "account-" + hashlib.sha256(key.encode()).hexdigest()[:16]
+        self._accounts.setdefault(key, name)
+        return key
+
+    def refuse(self, key: str, detail: str) -> None:
+        """Answer 403 with `detail` to this key from now on."""
+        self._refused[key] = detail
+
+    def account(self, key: str) -> str | None:
+        """The account of the key, or None when there is no such key."""
+        return self._accounts.get(key)
+
+    def refusal(self, key: str) -> str | None:
+        """Why the key is refused, or None when it isn't."""
+        return self._refused.get(key)
+
+
+def _check_form(key: str) -> None:
+    if not Keys.is_well_formed(key):
+        raise ValueError("an API key is 'ody_' and 16 to 128 letters, digits, '_' or '-'")
+
+
+@attrs.define(eq=False)
+class BearerTokens:
+    """Access tokens issued for API keys. Opaque, kept in memory only."""
+
+    _tokens: dict[str, tuple[str, float]] = attrs.field(factory=dict, init=False, repr=False)
+
+    def issue(self, account: str, seconds: float) -> str:
+        now = time.monotonic()
+        self._tokens = {t: entry for t, entry in self._tokens.items() if entry[1] > now}
+        token = secrets.token_urlsafe(32)
+        self._tokens[token] = (account, now + seconds)
+        return token
+
+    def account(self, token: str) -> str | None:
+        """The account the token was issued for, or None when it is unknown, revoked or too old."""
+        account, expires = self._tokens.get(token, ("", 0.0))
+        return account if expires > time.monotonic() else None
+
+    def revoke_all(self) -> None:
+        self._tokens = {}
+
+
+@attrs.frozen(eq=False)
+class SessionTokens:
+    """JSON web tokens (HS256) whose payload names the session."""
+
+    _secret: bytes = attrs.field(repr=False)
+
+    def issue(self, session_id: str, seconds: float) -> str:
+        now = int(time.time())
+        head = _encode({"alg": "HS256", "typ": "JWT"})
+        # `exp` holds whole seconds; a life shorter than one must still end on time.
+        payload = {"session_id": session_id, "iat": now, "exp": time.time() + seconds}
+        body = f"{head}.{_encode(payload)}"
+        return f"{body}.{self._sign(body)}"
+
+    def session_id(self, token: str) -> str | None:
+        """The session the token is for, or None when the token is forged, broken or too old."""
+        body, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(signature.encode(), self._sign(body).encode()):
+            return None
+        try:
+            payload = json.loads(_decode(body.partition(".")[2]))
+            session_id, expires = payload["session_id"], float(payload["exp"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        return str(session_id) if time.time() < expires else None
+
+    def _sign(self, body: str) -> str:
+        return _base64(hmac.new(self._secret, body.encode(), hashlib.sha256).digest())
+
+
+def _encode(value: dict[str, Any]) -> str:
+    return _base64(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error as exc:
+        raise ValueError("not base64") from exc

@@ -1,0 +1,190 @@
+"""Starting, closing, restarting, crashing."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from odyssey.emulator import Emulator, server
+from odyssey.emulator.store import Store
+
+from .raw_client import Client, Rest, connected, signaling
+
+Make = Callable[..., Emulator]
+
+CRASHES = """
+import sys, threading
+from odyssey.emulator import Emulator, server
+emulator = Emulator(sys.argv[1], api_key=sys.argv[2])
+emulator.start()
+print(emulator.url, flush=True)
+threading.Event().wait()
+"""
+
+
+def crashing_emulator(folder: Path, key: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CRASHES, str(folder), key], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_nothing_runs_before_the_start(whole_end: None) -> None:
+    emulator = Emulator()
+    assert emulator.api_key.startswith("ody_")
+    assert [t for t in threading.enumerate() if t.name.startswith("odyssey-")] == []
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = emulator.url
+    assert emulator.connections == []
+    emulator.close()
+
+
+def test_start_and_close_may_be_repeated(make_emulator: Make) -> None:
+    emulator = make_emulator()
+    url = emulator.url
+    emulator.start()
+    assert emulator.url == url
+    emulator.close()
+    emulator.close()
+    emulator.start()
+    with Rest(emulator) as rest:
+        assert rest.get("/regions").ok
+
+
+def test_several_at_once(make_emulator: Make) -> None:
+    one, two = make_emulator(), make_emulator()
+    assert one.url != two.url
+    assert one.api_key != two.api_key
+    body = {"api_key": one.api_key}
+    assert requests.post(one.url + "/auth/token", json=body, timeout=5).ok
+    assert requests.post(two.url + "/auth/token", json=body, timeout=5).status_code == 401
+
+
+def test_a_port_that_is_taken(whole_end: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        emulator = Emulator(port=other.getsockname()[1])
+        with pytest.raises(OSError, match="address"):
+            emulator.start()
+
+
+def test_a_folder_that_is_in_use(make_emulator: Make, tmp_path: Path) -> None:
+    make_emulator(tmp_path)
+    with pytest.raises(RuntimeError, match="another emulator"):
+        Emulator(tmp_path).start()
+
+
+def test_arguments_that_make_no_sense() -> None:
+    with pytest.raises(ValueError, match="codec"):
+        Emulator(codec="av2")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        Emulator(limits={})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="url_lifetime"):
+        Emulator(url_lifetime=0)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+def test_ipv6(make_emulator: Make) -> None:
+    emulator = make_emulator(host="::1")
+    assert emulator.url.startswith("http://[::1]:")
+    with Rest(emulator) as rest:
+        assert rest.request_session()["signalling_url"].startswith("ws://[::1]:")
+
+
+async def test_closing_ends_streams_and_keeps_their_recordings(
+    make_emulator: Make, tmp_path: Path
+) -> None:
+    emulator = make_emulator(tmp_path)
+    with Rest(emulator) as rest:
+        async with signaling(rest.provision()) as channel:
+            client = Client(channel.socket)
+            await client.handshake()
+            stream_id = await client.start("Until the end")
+            await client.more_frames(12)
+            began = time.monotonic()
+            await asyncio.to_thread(emulator.close)
+            assert time.monotonic() - began < 3
+            assert (await channel.closed())[0] == 1001
+            await client.close()
+    (closed,) = emulator.connections
+    assert (closed.state, closed.streams) == ("closed", (stream_id,))
+    with Rest(make_emulator(tmp_path)) as rest:
+        assert rest.recording(stream_id)["frame_count"] >= 12
+
+
+async def test_closing_with_a_frozen_client(make_emulator: Make) -> None:
+    emulator = make_emulator()
+    with Rest(emulator) as rest:
+        async with connected(rest.provision()) as client:
+            await client.start("Frozen")
+            began = time.monotonic()
+            emulator.close()  # this test's loop stands still meanwhile
+            assert time.monotonic() - began < 3
+
+
+async def test_a_crash_in_the_middle_of_a_stream(make_emulator: Make, tmp_path: Path) -> None:
+    key = "ody_" + "k" * 24
+    process = await asyncio.to_thread(crashing_emulator, tmp_path, key)
+    assert process.stdout is not None
+    with process.stdout:
+        url = process.stdout.readline().strip()
+        emulator = Emulator(api_key=key)  # only for its key
+        with Rest(emulator, key, url) as rest:
+            async with connected(rest.provision()) as client:
+                whole = await client.start("Whole")
+                await client.more_frames(6)
+                await client.end()
+                await asyncio.to_thread(rest.recording, whole)
+                broken = await client.start("Broken")
+                await client.more_frames(6)
+                process.kill()
+                process.wait()
+    assert (tmp_path / "recordings" / broken).exists()
+    with Rest(make_emulator(tmp_path)) as rest:
+        rows = rest.get("/stream-recordings").json()["recordings"]
+        assert [row["stream_id"] for row in rows] == [whole]
+        assert rest.fetch(whole, "video")[4:8] == b"ftyp"
+        assert rest.get(f"/recordings/{broken}").status_code == 404
+    assert not (tmp_path / "recordings" / broken).exists()
+
+
+def test_only_folders_of_streams_are_dropped(tmp_path: Path) -> None:
+    (tmp_path / "recordings" / "mine").mkdir(parents=True)
+    Store(tmp_path).close()
+    assert (tmp_path / "recordings" / "mine").exists()
+
+
+def test_without_aiohttp_it_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['aiohttp'] = None\n"
+        "from odyssey.emulator import Limits, Faults, read_frame_number\n"
+        "from odyssey.emulator import Emulator\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert 'ImportError: the emulator needs aiohttp: pip install "odyssey-sync[emulator]"' in (
+        done.stderr
+    )
+
+
+def test_the_emulator_never_imports_the_client() -> None:
+    for path in Path(server.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{'.' * node.level}{node.module or ''}"]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            for name in names:
+                ours = name.startswith(("odyssey.emulator", "odyssey._version"))
+                assert ours or not name.startswith(("odyssey", "..")), f"{path.name}: {name}"
