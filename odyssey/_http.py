@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import random
 import threading
 import time
@@ -99,10 +100,19 @@ class HttpClient:
     def __init__(self, api_url: str, require_key: Callable[[], str]) -> None:
         self._api_url = api_url
         self._require_key = require_key
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
         self._session = new_session()
         # Guards `_token` only; a token is fetched outside it, at worst twice.
         self._token_lock = threading.Lock()
         self._token: tuple[str, float] | None = None
+
+    def _leave_parent(self) -> None:
+        """A forked child must not read from its parent's sockets, nor wait for its locks."""
+        if os.getpid() != self._pid:
+            self._begin()
 
     def close(self) -> None:
         self._session.close()
@@ -242,6 +252,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """A response whose body is still to be read; the caller closes it (`with`)."""
+        self._leave_parent()
         left = deadline.remaining()
         if left is not None and left <= 0:
             raise OdysseyTimeoutError(f"{doing}: no time left for the request")
@@ -320,6 +331,7 @@ class HttpClient:
         return answer
 
     def _cached_token(self) -> str | None:
+        self._leave_parent()
         with self._token_lock:
             valid = self._token is not None and time.monotonic() < self._token[1]
             return self._token[0] if self._token is not None and valid else None

@@ -184,8 +184,8 @@ class RangeReader:
         body = self._artifact.open(self._at, self._tag, deadline, ranged=ranged)
         problem = self._problem(body)
         if problem is not None:
-            # A whole file is good for whoever starts over.
-            if body.at == 0:
+            # A whole file is good for whoever starts over: not in the middle of random access.
+            if body.at == 0 and not (self._seekable and self.size is not None):
                 raise StartOverError(problem, body)
             body.close()
             raise StartOverError(problem)

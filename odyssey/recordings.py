@@ -330,16 +330,15 @@ class _Waiting:
     def __init__(self, stream_id: str, artifacts: Sequence[str]) -> None:
         self._stream_id = stream_id
         self._artifacts = artifacts
-        self._missing = "the recording"
+        self._missing = "recording"
         self._failure: OdysseyError | None = None
 
     def look(self, get: Callable[[], Recording], deadline: Deadline) -> Recording | None:
         """The recording if it is whole. What may pass is kept instead of raised."""
-        self._failure = None
         try:
             recording = get()
         except OdysseyNotFoundError:
-            self._missing = "the recording"
+            self._missing, self._failure = "recording", None
             return None
         except (OdysseyConnectionError, RateLimitError) as exc:
             if not (isinstance(exc, OdysseyTimeoutError) and deadline.passed()):
@@ -347,13 +346,13 @@ class _Waiting:
             logger.debug("waiting on for recording %s although %s", self._stream_id, exc)
             return None
         missing = [name for name in self._artifacts if getattr(recording, f"{name}_url") is None]
-        self._missing = "its " + " and ".join(missing)
+        self._missing, self._failure = " and no ".join(missing), None
         return None if missing else recording
 
     def given_up(self, timeout: float | None) -> OdysseyError:
         return self._failure or OdysseyTimeoutError(
-            f"recording {self._stream_id} was not ready within {timeout} s: {self._missing} was "
-            "missing; wait longer, and check that the stream has ended"
+            f"recording {self._stream_id} was not ready within {timeout} s: there was no "
+            f"{self._missing}; wait longer, and check that the stream has ended"
         )
 
 

@@ -67,7 +67,7 @@ def test_fault_late_acknowledgement_never_answers_the_next_call(
     assert acknowledged == ["next"]
 
 
-def test_fault_swapped_and_doubled_acknowledgements(connected: Odyssey, emulator: Emulator) -> None:
+def test_fault_swapped_acknowledgements(connected: Odyssey, emulator: Emulator) -> None:
     with connected.stream("A cat") as stream:
         emulator.faults.inject(faults.SwapReplies(), times=1)
         one = in_thread(lambda: stream.interact("one"))
@@ -75,8 +75,16 @@ def test_fault_swapped_and_doubled_acknowledgements(connected: Odyssey, emulator
         two = in_thread(lambda: stream.interact("two"))
         assert two.result(10) == "two"
         assert one.result(10) == "one"
+
+
+def test_fault_doubled_acknowledgement(client: Odyssey, emulator: Emulator) -> None:
+    heard: list[str] = []
+    client.connect(on_interact_acknowledged=heard.append)
+    with client.stream("A cat") as stream:
         emulator.faults.inject(faults.DuplicateReply(), times=1)
         assert stream.interact("three") == "three"
+        # While another call waited it would be taken for that one's, in other words.
+        wait_until(lambda: heard == ["three", "three"])
         assert stream.interact("four") == "four"
 
 
@@ -284,3 +292,31 @@ def test_the_emulator_dies(client: Odyssey) -> None:
             began = time.monotonic()
             other.close()
             assert time.monotonic() - began < 3
+
+
+def test_fault_late_end_does_not_end_the_next_stream(client: Odyssey, emulator: Emulator) -> None:
+    ended: list[str] = []
+    client.connect(on_stream_ended=lambda: ended.append("ended"))
+    client.start_stream("A cat")
+    emulator.faults.inject(faults.WithholdReply(type="stream_ended", seconds=0.8), times=1)
+    with pytest.raises(OdysseyTimeoutError):
+        client.end_stream(timeout=0.2)
+    with client.stream("A dog") as stream:
+        assert {f.stream_id for f in stream.frames.take(30)} == {stream.id}
+        assert stream.is_active
+        assert ended == []
+    wait_until(lambda: ended == ["ended"])
+
+
+def test_fault_lost_start_does_not_shift_later_answers(
+    connected: Odyssey, emulator: Emulator
+) -> None:
+    emulator.faults.inject(faults.WithholdReply(type="stream_started"), times=1)
+    with pytest.raises(OdysseyTimeoutError):
+        connected.start_stream("A cat", timeout=0.3)
+    with pytest.raises(OdysseyStreamError):
+        connected.start_stream("A dog")
+    connected.end_stream()
+    for prompt in ("A bird", "A fish"):
+        with connected.stream(prompt) as stream:
+            assert stream.interact("It moves") == "It moves"

@@ -162,3 +162,25 @@ def test_ctrl_c_while_waiting_for_frames(emulator: Emulator) -> None:
     )
     assert done.stdout.strip() == "interrupted", done.stderr
     wait_until(lambda: [c.client_disconnecting for c in emulator.connections] == [True])
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+def test_a_forked_child_has_http_connections_of_its_own(emulator: Emulator) -> None:
+    done = run(
+        """
+        import os
+        from odyssey import Odyssey
+        with Odyssey() as client:
+            client.list_stream_recordings()
+            child = os.fork()
+            if not child:
+                for _ in range(20):
+                    assert client.list_stream_recordings().total == 0
+                os._exit(0)
+            for _ in range(20):
+                assert client.list_stream_recordings().total == 0
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """,
+        emulator,
+    )
+    assert done.stdout.strip() == "0", done.stderr

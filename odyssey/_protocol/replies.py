@@ -25,6 +25,7 @@ class Sent(Generic[W]):
     request: Request
     prompt: str | None
     waiter: W | None
+    stream_id: str | None = None  # the stream that ran when it was sent
 
 
 class PendingReplies(Generic[W]):
@@ -40,9 +41,11 @@ class PendingReplies(Generic[W]):
         """Whether a reply to such a request may still come, waited for or not."""
         return any(sent.request is request for sent in self._line)
 
-    def sent(self, request: Request, prompt: str | None, waiter: W) -> Sent[W]:
+    def sent(
+        self, request: Request, prompt: str | None, waiter: W, stream_id: str | None = None
+    ) -> Sent[W]:
         """Takes a place in the line; called before the message goes out."""
-        entry = Sent(request, prompt, waiter)
+        entry = Sent(request, prompt, waiter, stream_id)
         self._line.append(entry)
         return entry
 
@@ -55,31 +58,34 @@ class PendingReplies(Generic[W]):
         """The call gave up; its place stays."""
         entry.waiter = None
 
-    def started(self) -> Sent[W] | None:
-        """The start that a `stream_started` answers. A new stream forgets what the one before it
-        left unanswered, so that one lost reply can't shift the answers of every later stream.
+    def started(self, applied_prompt: str | None = None) -> Sent[W] | None:
+        """The start that a `stream_started` answers: as `acknowledged` for interactions.
+
+        A new stream forgets which starts and prompts before it were left unanswered, so that one
+        lost reply can't shift the answers of every later stream. An end's place stays: its late
+        reply must not be taken for the new stream's end.
         """
-        entry = self._oldest(Request.START)
+        entry = self._same_prompt(Request.START, applied_prompt) or self._oldest(Request.START)
         if entry is not None:
-            at = self._line.index(entry)
-            stale = [s for s in self._line[:at] if s.waiter is None]
-            self._line = [s for s in self._line if s is not entry and s not in stale]
-        return entry
+            self._forget_before(entry, keep=Request.END)
+        return self._answered(entry)
 
     def ended(self) -> Sent[W] | None:
-        """The end that a `stream_ended` answers; None where the service ended the stream."""
-        return self._answered(self._oldest(Request.END))
+        """The end that a `stream_ended` answers, one that is waited for first; None where the
+        service ended the stream. What was left unanswered before it, is over with it.
+        """
+        waiting = (s for s in self._line if s.request is Request.END and s.waiter is not None)
+        entry = next(waiting, None) or self._oldest(Request.END)
+        if entry is not None:
+            self._forget_before(entry)
+        return self._answered(entry)
 
     def acknowledged(self, prompt: str) -> Sent[W] | None:
         """The interaction that an `update_acknowledged` answers: the oldest waiting one with this
         prompt; else (the service rewrote the prompt) the oldest one sent, waiting or not.
         """
-        same = (
-            s
-            for s in self._line
-            if s.request is Request.INTERACT and s.waiter is not None and s.prompt == prompt
-        )
-        return self._answered(next(same, None) or self._oldest(Request.INTERACT))
+        same = self._same_prompt(Request.INTERACT, prompt)
+        return self._answered(same or self._oldest(Request.INTERACT))
 
     def refused(self) -> list[W]:
         """Everybody whom an error fails: all who wait. It is one reply, so one place is freed: that
@@ -108,6 +114,15 @@ class PendingReplies(Generic[W]):
         for entry in self._line:
             entry.waiter = None
         return waiters
+
+    def _same_prompt(self, request: Request, prompt: str | None) -> Sent[W] | None:
+        same = (s for s in self._line if s.request is request and s.prompt == prompt)
+        return next((s for s in same if s.waiter is not None), None)
+
+    def _forget_before(self, entry: Sent[W], keep: Request | None = None) -> None:
+        at = self._line.index(entry)
+        kept = [s for s in self._line[:at] if s.waiter is not None or s.request is keep]
+        self._line[:at] = kept
 
     def _oldest(self, request: Request) -> Sent[W] | None:
         return next((s for s in self._line if s.request is request), None)

@@ -113,7 +113,7 @@ class Conversation:
         """Sends, and waits for the reply. The waiter is in line before the message goes out."""
         self._require_open(request.value)
         waiter: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        entry = self._pending.sent(request, prompt, waiter)
+        entry = self._pending.sent(request, prompt, waiter, self.stream_id)
         try:
             await self._send(message, over_signaling=request is Request.START)
             return await waiter
@@ -182,7 +182,7 @@ class Conversation:
             logger.warning("ignored a stream_started that answers no start")
             return
         self._streams_seen.add(message.stream_id)
-        entry = self._pending.started()
+        entry = self._pending.started(message.applied_prompt)
         assert entry is not None
         self.applied_prompt = (
             entry.prompt if message.applied_prompt is None else message.applied_prompt
@@ -208,6 +208,17 @@ class Conversation:
         entry = self._pending.ended()
         if self.stream_id is None and entry is None:
             logger.debug("ignored a stream_ended without a stream")
+            return
+        if (
+            entry is not None
+            and entry.waiter is None
+            and entry.stream_id
+            not in (
+                None,
+                self.stream_id,
+            )
+        ):
+            logger.debug("ignored a stream_ended of a stream before this one")
             return
         if self.stream_id is not None:
             self.stream_id = None

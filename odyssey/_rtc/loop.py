@@ -63,6 +63,9 @@ class MediaLoop:
         try:
             while not outcome.done() and not deadline.passed():
                 concurrent.futures.wait([outcome], deadline.within(WAIT_SLICE))
+                if not self._thread.is_alive() and not outcome.done():
+                    # It came between the loop's last turn and its end.
+                    raise OdysseyConnectionError("the client was closed meanwhile")
         except BaseException:
             self._cancel(started, outcome)
             raise
@@ -79,6 +82,7 @@ class MediaLoop:
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Runs `function` on the loop soon, without waiting."""
+        self._check_process()
         self._submit(function, *args)
 
     def stop(self, seconds: float) -> None:
@@ -93,13 +97,16 @@ class MediaLoop:
             self._thread.join(seconds)
 
     def _check_usable(self) -> None:
+        self._check_process()
+        if threading.current_thread() is self._thread:
+            raise OdysseyError("a blocking call on the media thread would wait for itself")
+
+    def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise OdysseyError(
                 f"this client was connected in process {self._pid} and can't be used in its forked "
                 f"child {os.getpid()}: make a client of its own there"
             )
-        if threading.current_thread() is self._thread:
-            raise OdysseyError("a blocking call on the media thread would wait for itself")
 
     def _submit(self, function: Callable[..., object], *args: Any) -> None:
         try:

@@ -17,6 +17,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.sdp import MediaDescription, SessionDescription
 
 from odyssey._rtc import hooks
 from odyssey._rtc.peer import IceServerLike, usable_servers
@@ -85,7 +86,8 @@ class Spectator:
         assert self._pc is not None
         assert self._ready is not None
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
+            sdp = without_rejected(answer, self._pc.localDescription.sdp)
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
         except Exception as exc:
             logger.debug("the answer", exc_info=True)
             raise OdysseyServerError(
@@ -207,3 +209,29 @@ class Spectator:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def without_rejected(answer: str, offer: str) -> str:
+    """The answer as aiortc takes it: a section that is rejected whole (port 0, no transport), as
+    audio is where there is none, is put as an inactive one on the transport of the others.
+
+    Raises:
+        ValueError, IndexError: it can't be read.
+    """
+    description, offered = SessionDescription.parse(answer), SessionDescription.parse(offer)
+    rejected = [m for m in description.media if m.port == 0 and not _has_transport(m)]
+    model = next((m for m in description.media if m not in rejected), None)
+    if not rejected or model is None:
+        return answer
+    for media in rejected:
+        media.port, media.direction = 9, "inactive"
+        media.ice, media.dtls, media.rtcp_mux = model.ice, model.dtls, True
+        media.rtp = offered.media[description.media.index(media)].rtp
+    for media in description.media:
+        # Without a port for RTCP aiortc doesn't write down that it has none of its own.
+        media.rtcp_port = media.rtcp_port or 9
+    return str(description)
+
+
+def _has_transport(media: MediaDescription) -> bool:
+    return media.ice is not None and media.ice.usernameFragment is not None

@@ -96,6 +96,10 @@ class Broadcast:
             self._hls = HlsOutput(self._folder, self._codec, self._request_key_frame)
         return None if self._hls is None else self._hls.playlist
 
+    def kill_peers(self) -> None:
+        for spectator in self._spectators.values():
+            spectator.kill()
+
     async def end(self) -> None:
         """The stream is over: all spectators and the playlist end cleanly. Bounded in time."""
         self.live = False

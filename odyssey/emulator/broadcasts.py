@@ -67,6 +67,10 @@ class Broadcasts:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
+    def kill_peers(self) -> None:
+        for broadcast in self._broadcasts.values():
+            broadcast.kill_peers()
+
     async def close(self) -> None:
         """End all. Bounded in time."""
         self._closing.set()

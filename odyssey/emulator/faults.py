@@ -350,7 +350,9 @@ class Faults:
         self._strike(lambda live: live.cut_sockets(code, keep_media))
 
     def kill_peers(self) -> None:
-        """Let all peers fall silent: no media, no data, no ICE; the sockets stay open."""
+        """Let all peers fall silent, spectators' too: no media, no data, no ICE; the sockets stay
+        open.
+        """
         self._strike(lambda live: live.kill_peers())
 
     def fail_streams(self, reason: str, message: str = "injected") -> None:

@@ -18,7 +18,7 @@ from aiortc import (
 from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 
 from .faults import Faults, NoChannel, NoTrack
-from .ice import fall_back_on_loopback
+from .ice import fall_back_on_loopback, silence
 from .settings import Codec
 from .track import StreamerTrack
 
@@ -98,10 +98,7 @@ class Peer:
 
     def kill(self) -> None:
         """Fall silent: send nothing more and hear nothing more, without a word to the client."""
-        for protocol in self._ice_transport()._connection._protocols:
-            if not isinstance(protocol.transport, _Silence):
-                protocol.transport = _Silence(protocol.transport)
-                protocol.datagram_received = _ignore
+        silence(self._ice_transport()._connection)
 
     async def close(self) -> None:
         """Close the connection, within a bounded time."""
@@ -152,24 +149,3 @@ class Peer:
             return transceiver.sender.transport.transport
         sctp = self._connection.sctp
         return None if sctp is None else sctp.transport.transport
-
-
-class _Silence(asyncio.DatagramTransport):
-    """Stands in for a socket: swallows what is sent, and closes the socket in its time."""
-
-    def __init__(self, socket: asyncio.DatagramTransport) -> None:
-        super().__init__()
-        self._socket = socket
-
-    def sendto(self, data: Any, addr: Any = None) -> None:
-        pass
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._socket.get_extra_info(name, default)
-
-
-def _ignore(*_: Any) -> None:
-    """Hear nothing."""

@@ -93,6 +93,7 @@ class Service:
     def kill_peers(self) -> None:
         for connection in self._live():
             connection.kill_peer()
+        self._broadcasts.kill_peers()
 
     def fail_streams(self, reason: str, message: str) -> None:
         for connection in self._live():

@@ -18,7 +18,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from .ice import fall_back_on_loopback
+from .ice import fall_back_on_loopback, silence
 from .settings import Codec
 
 __all__ = ["Spectator", "SpectatorTrack"]
@@ -107,6 +107,11 @@ class Spectator:
             fall_back_on_loopback(ice._connection)
         await pc.setLocalDescription(await pc.createAnswer())
         return str(pc.localDescription.sdp)
+
+    def kill(self) -> None:
+        """Fall silent, without a word to the spectator."""
+        for transceiver in self._connection.getTransceivers():
+            silence(transceiver.sender.transport.transport._connection)
 
     async def finish(self) -> None:
         """Send what waits, then close. Bounded in time."""

@@ -347,8 +347,7 @@ async def test_a_crash_while_rendering(make_emulator: Make, tmp_path: Path) -> N
             wait_until(lambda: len(list((tmp_path / "recordings").iterdir())) == 2)
             process.kill()
             process.wait()
-    emulator = make_emulator(tmp_path, faults=None)
-    with Rest(emulator) as rest:
+    with Rest(make_emulator(tmp_path)) as rest:
         job = in_state(rest, id_, "processing")
         assert job["retry_count"] == 1
         assert job["streams"] == []
