@@ -141,6 +141,12 @@ class Connection:
         self._spawn(self._read(signaling, peer))
         self._spawn(signaling.keep_alive())
         await self._ready
+        if signaling.close_code is not None:
+            # It closed in the very moment in which all was there.
+            error = OdysseyConnectionError(
+                "the signaling socket closed as the connection was ready"
+            )
+            raise Refused(error, final=False)
 
     async def _read(self, signaling: Signaling, peer: Peer) -> None:
         """Acts on what the signaling server says, until its socket closes."""

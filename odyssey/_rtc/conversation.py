@@ -90,7 +90,7 @@ class Conversation:
             broadcast=broadcast,
             bypass_prompt_expansion=bypass_prompt_expansion,
         )
-        return await self._request(Request.START, prompt, message)
+        return await self._request(Request.START, prompt, message, by_socket=image is not None)
 
     async def interact(self, prompt: str) -> str:
         """Steers the stream; the prompt as acknowledged."""
@@ -109,13 +109,15 @@ class Conversation:
         self._require_stream("end_stream")
         await self._request(Request.END, None, messages.interactive_stream_end())
 
-    async def _request(self, request: Request, prompt: str | None, message: str) -> str:
+    async def _request(
+        self, request: Request, prompt: str | None, message: str, *, by_socket: bool = False
+    ) -> str:
         """Sends, and waits for the reply. The waiter is in line before the message goes out."""
         self._require_open(request.value)
         waiter: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         entry = self._pending.sent(request, prompt, waiter, self.stream_id)
         try:
-            await self._send(message, over_signaling=request is Request.START)
+            await self._send(request, message, by_socket)
             return await waiter
         except asyncio.CancelledError:
             self._pending.abandon(entry)
@@ -125,13 +127,12 @@ class Conversation:
                 self._pending.withdraw(entry)
             raise
 
-    async def _send(self, message: str, *, over_signaling: bool) -> None:
-        """Over the data channel; a start that it can't take goes over signaling."""
-        peer, signaling = self._require_open("send")
-        image = over_signaling and '"input_image_base64": null' not in message
-        if not image and peer.can_send(message):
+    async def _send(self, request: Request, message: str, by_socket: bool) -> None:
+        """Over the data channel; a start with a picture, or too large for it, over signaling."""
+        peer, signaling = self._require_open(request.value)
+        if not by_socket and peer.can_send(message):
             peer.send(message)
-        elif over_signaling:
+        elif request is Request.START:
             await signaling.send(message)
         else:
             raise OdysseyConnectionError("the data channel to the streamer is closed")
@@ -209,15 +210,8 @@ class Conversation:
         if self.stream_id is None and entry is None:
             logger.debug("ignored a stream_ended without a stream")
             return
-        if (
-            entry is not None
-            and entry.waiter is None
-            and entry.stream_id
-            not in (
-                None,
-                self.stream_id,
-            )
-        ):
+        given_up = entry is not None and entry.waiter is None
+        if entry is not None and given_up and entry.stream_id not in (None, self.stream_id):
             logger.debug("ignored a stream_ended of a stream before this one")
             return
         if self.stream_id is not None:
