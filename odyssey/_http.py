@@ -358,7 +358,7 @@ class HttpClient:
                 if attempt >= (RETRIES if never_sent(exc) else retries):
                     raise
                 failure = exc
-            pause = _pause(attempt, asked)
+            pause = pause_before(attempt, asked)
             left = deadline.remaining()
             if left is not None and pause >= left:
                 if failure is not None:
@@ -369,7 +369,7 @@ class HttpClient:
             attempt += 1
 
 
-def _pause(attempt: int, asked: float | None) -> float:
+def pause_before(attempt: int, asked: float | None) -> float:
     """Seconds before the next try: what the server asked for, else a growing, jittered time."""
     if asked is not None:
         return min(asked, LONGEST_ASKED)

@@ -310,7 +310,7 @@ class Live:
             loop.stop(JOIN_TIMEOUT)
         if self._attempt is not None and os.getpid() == self._pid:
             self._attempt.callbacks.join(JOIN_TIMEOUT)
-        self.telemetry.join(JOIN_TIMEOUT)
+        self.telemetry.join()
 
     def check_open(self) -> None:
         if self._closed:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 from odyssey._artifact import Artifact, Body, RefusedError, StartOverError
 from odyssey._deadline import Deadline
-from odyssey._http import RETRIED_STATUSES, RETRIES
-from odyssey._http import _pause as pause_before
+from odyssey._http import RETRIED_STATUSES, RETRIES, pause_before
 from odyssey.errors import (
     OdysseyConnectionError,
     OdysseyError,

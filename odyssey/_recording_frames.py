@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +31,7 @@ def frames_of_artifact(
 def frames_of_file(path: str, start: int, stop: int | None, step: int) -> Iterator[VideoFrame]:
     """The same of a local file, in whatever format."""
     with open(path, "rb") as file:
-        yield from _decoded(file, os.fspath(path), None, None, start, stop, step)
+        yield from _decoded(file, path, None, None, start, stop, step)
 
 
 def _seekable(artifact: Artifact, stack: contextlib.ExitStack) -> SeekableFile:

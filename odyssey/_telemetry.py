@@ -45,6 +45,7 @@ class Telemetry:
         self._starting = threading.Lock()  # held for as long as it takes to start the thread
         self._thread: threading.Thread | None = None
         self._finishing = threading.Event()
+        self._end = Deadline.after(0)
 
     def record(self, event: str, **facts: str | float) -> None:
         """`facts` are names of this package's calls and classes, and numbers; nothing else."""
@@ -61,14 +62,15 @@ class Telemetry:
 
     def finish(self) -> None:
         """What waits is sent yet, in a moment; nothing more is taken."""
+        self._end = Deadline.after(LAST_SEND_TIMEOUT)
         self._finishing.set()
         with contextlib.suppress(queue.Full):
             self._events.put_nowait(None)
 
-    def join(self, seconds: float) -> None:
-        """Waits for the thread, at most `seconds`."""
+    def join(self) -> None:
+        """Waits for the thread, at most until `LAST_SEND_TIMEOUT` after `finish`."""
         if self._thread is not None:
-            self._thread.join(seconds)
+            self._thread.join(self._end.remaining())
 
     def _run(self) -> None:
         while True:
@@ -80,7 +82,7 @@ class Telemetry:
             if not self._send([event for event in events if event is not None]):
                 self._enabled = False
                 return
-            if self._finishing.is_set():
+            if self._finishing.is_set() and self._events.empty():
                 return
 
     def _send(self, events: list[_Event]) -> bool:

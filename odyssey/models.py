@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
-import html
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
+from odyssey._html import video_html
 from odyssey._json import Fields, wrong_answer
 from odyssey._redact import shown_url
 
@@ -190,21 +190,7 @@ class Recording:
 
         The page then holds the presigned address, as it must to play it; the text repr doesn't.
         """
-        source = _web_address(self.video_url)
-        if source is None:
-            return f"<code>{html.escape(repr(self))}</code>"
-        poster = _web_address(self.thumbnail_url)
-        return (
-            '<video controls preload="metadata" style="max-width: 100%; max-height: 480px"'
-            + (f' poster="{poster}"' if poster else "")
-            + f' src="{source}">{html.escape(repr(self))}</video>'
-        )
-
-
-def _web_address(url: str | None) -> str | None:
-    """`url` as the value of an attribute in HTML; None for what a page should not load."""
-    fits = url is not None and url.lower().startswith(("https://", "http://"))
-    return html.escape(url) if url is not None and fits else None
+        return video_html(self.video_url, self.thumbnail_url, repr(self))
 
 
 @attrs.frozen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import io
 import json
 import mmap
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 import pytest
+from PIL import Image
 
 from odyssey import Odyssey, _http
 
@@ -64,6 +66,16 @@ class OtherRange(Misbehaviour):
 
 
 Content = bytes | mmap.mmap
+
+#: An events log.
+EVENTS = [
+    {"timestamp_ms": 0, "type": "start", "prompt": "A cat", "frame": 0},
+    {"timestamp_ms": 900, "type": "interact", "prompt": "It\u2028yawns", "mood": {"sleepy": 1}},
+    {"timestamp_ms": 2000, "type": "end", "frame": 48},
+]
+
+
+# iterate
 
 
 @attrs.define
@@ -144,6 +156,7 @@ class Storage:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     storage: Storage
 
     def log_message(self, *args: object) -> None:
@@ -249,3 +262,17 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def client_of(storage: Storage, timeout: float = 5) -> Iterator[Odyssey]:
     with Odyssey(KEY, api_url=storage.url, timeout=timeout) as client:
         yield client
+
+
+@pytest.fixture
+def client(storage: Storage) -> Iterator[Odyssey]:
+    """A client of what the test's own fixture `storage` gives."""
+    with client_of(storage) as client:
+        yield client
+
+
+def jpeg() -> bytes:
+    """A picture in one colour, 64x32."""
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 32), (200, 100, 50)).save(picture, "JPEG", quality=95)
+    return picture.getvalue()

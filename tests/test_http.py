@@ -225,11 +225,11 @@ def test_a_name_that_does_not_exist(make: Make) -> None:
 def test_pauses_grow_with_jitter_and_heed_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_http, "FIRST_PAUSE", 0.25)
     for attempt, longest in enumerate([0.25, 0.5, 1, 2, 4, 5, 5]):
-        pauses = {_http._pause(attempt, None) for _ in range(20)}
+        pauses = {_http.pause_before(attempt, None) for _ in range(20)}
         assert all(longest / 2 <= pause <= longest for pause in pauses)
         assert len(pauses) > 1
-    assert _http._pause(0, 3.0) == 3.0
-    assert _http._pause(0, 1e300) < threading.TIMEOUT_MAX
+    assert _http.pause_before(0, 3.0) == 3.0
+    assert _http.pause_before(0, 1e300) < threading.TIMEOUT_MAX
 
 
 # Retry-After.

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 import av
 import numpy as np
+import pytest
 from av.video.stream import VideoStream
 
 from odyssey import VideoFrame
@@ -76,3 +77,11 @@ def cut_away(video: bytes, ticks: int) -> bytes:
     entry = at + 8
     media_time = int.from_bytes(video[entry + 4 : entry + 8], "big") + ticks
     return video[: entry + 4] + media_time.to_bytes(4, "big") + video[entry + 8 :]
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """About 3 MB, its table at the end."""
+    options = {"preset": "ultrafast", "crf": "12", "bf": "2"}
+    making = Making(count=240, gop=24, options=options, noise=60)
+    return make_video(tmp_path_factory.mktemp("large") / "large.mp4", making).read_bytes()

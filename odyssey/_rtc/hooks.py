@@ -27,6 +27,7 @@ TURN_TIMEOUT = 2.0
 
 _JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
 _SEND_PLI = "_send_rtcp_pli"
+_CONSENT_TASK = "_query_consent_task"  # of aioice: None once nobody consents any more
 
 
 def bound_gathering(pc: RTCPeerConnection) -> None:
@@ -71,6 +72,17 @@ def release_on_marker(pc: RTCPeerConnection, track: MediaStreamTrack) -> MarkerJ
     buffer = MarkerJitterBuffer()
     setattr(receiver, _JITTER_BUFFER, buffer)
     return buffer
+
+
+def went_silent(pc: RTCPeerConnection) -> bool:
+    """Whether ICE has given the other end up. Asked when the media of a connection that was up has
+    just ended: aiortc closes such a connection itself, often before it calls it failed.
+    """
+    for transceiver in pc.getTransceivers():
+        agent = getattr(transceiver.receiver.transport.transport.iceGatherer, "_connection", None)
+        if agent is not None and getattr(agent, _CONSENT_TASK, agent) is None:
+            return True
+    return pc.connectionState == "failed"
 
 
 async def request_key_frame(pc: RTCPeerConnection, track: MediaStreamTrack) -> bool | None:

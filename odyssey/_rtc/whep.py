@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that closing may take.
 CLOSE_TIMEOUT = 0.6
-#: Seconds between the track's end and a verdict: whether the connection was lost is known by then.
-VERDICT_GRACE = 0.2
+#: Seconds between the end of a track or of the connection and the end of the whole.
+GRACE = 0.1
 #: Seconds after which a key frame that has not come is asked for again.
 KEY_FRAME_PATIENCE = 0.5
 #: Seconds between two looks whether there is anybody to ask.
@@ -56,6 +56,7 @@ class Spectator:
         self._track: MediaStreamTrack | None = None
         self._frames_received = 0
         self._failed = False
+        self._ending = False
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._teardown: asyncio.Task[None] | None = None
@@ -136,7 +137,6 @@ class Spectator:
             self._spawn(self._ask_for_key_frame())
             self._ready.set_result(None)
         elif state in ("failed", "closed"):
-            self._failed = self._failed or state == "failed"
             self._end_soon()
 
     async def _receive(
@@ -178,11 +178,14 @@ class Spectator:
                 return
 
     def _end_soon(self) -> None:
-        if not self._ended:
-            asyncio.get_running_loop().call_later(VERDICT_GRACE, self._end)
+        """The stream ended, or the connection was lost. Once; what is decoded yet comes first."""
+        assert self._pc is not None
+        if not self._ended and not self._ending:
+            self._ending = True
+            self._failed = hooks.went_silent(self._pc)
+            asyncio.get_running_loop().call_later(GRACE, self._end)
 
     def _end(self) -> None:
-        """The stream ended, or the connection was lost. Once."""
         assert self._ready is not None
         if self._ended:
             return

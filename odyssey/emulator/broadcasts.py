@@ -100,7 +100,9 @@ class Broadcasts:
             raise refused(404, "the stream has ended")
         if request.content_type != "application/sdp":
             raise refused(415, "expected application/sdp")
-        offer = await request.content.read(_MOST_SDP)
+        offer = await request.read()
+        if len(offer) > _MOST_SDP:
+            raise refused(413, f"an offer has at most {_MOST_SDP} bytes")
         try:
             id_, answer = await broadcast.join(offer.decode())
         except Exception as exc:  # aiortc raises many kinds for an offer it can't use
@@ -131,11 +133,10 @@ class Broadcasts:
                     break
                 await asyncio.sleep(_PLAYLIST_CHECK)
             return _playlist(playlist, broadcast.token)
-        segment = playlist.with_name(name)
-        if not _SEGMENT.fullmatch(name) or not segment.is_file():
+        if not _SEGMENT.fullmatch(name) or not playlist.with_name(name).is_file():
             raise refused(404, "no such segment")
         headers = {"Content-Type": "video/mp2t", "Cache-Control": "private, max-age=60"}
-        return web.FileResponse(segment, headers=headers)
+        return web.FileResponse(playlist.with_name(name), headers=headers)
 
     def _of(self, request: web.Request) -> Broadcast:
         """The broadcast that the request is for. RefusedError when it may not be watched."""
@@ -157,7 +158,7 @@ def _playlist(path: Path, token: str) -> web.Response:
         for line in lines
     )
     return web.Response(
-        text=text,
+        body=text.encode(),
         content_type="application/vnd.apple.mpegurl",
         headers={"Cache-Control": "no-store"},
     )

@@ -98,7 +98,9 @@ class StreamerTrack(MediaStreamTrack):
         self._idle_due = time.monotonic() + _IDLE_INTERVAL
         pts, key = self._next_pts(round((time.monotonic() - self._origin) * CLOCK_RATE))
         size = self._size
-        return await self._run(lambda: self._encoder.encode(black_frame(*size), pts, key=key))
+        packet = await self._run(lambda: self._encoder.encode(black_frame(*size), pts, key=key))
+        # It may have waited for a stream's setting up; that one has been announced by then.
+        return packet if self._stream is None else None
 
     async def _scene(self, stream: LiveStream) -> av.Packet[Any] | None:
         at = stream.next_slot()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -117,9 +118,8 @@ class Spectator:
         """Send what waits, then close. Bounded in time."""
         self.track.finish()
         if self._connection.connectionState == "connected":
-            await asyncio.wait(
-                [asyncio.ensure_future(self.track.drained.wait())], timeout=_DRAIN_SECONDS
-            )
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.track.drained.wait(), _DRAIN_SECONDS)
         await self.close()
 
     async def close(self) -> None:

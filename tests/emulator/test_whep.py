@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urljoin
 
@@ -56,6 +56,9 @@ class Viewer:
 
     async def until(self, condition: Callable[[], Any], seconds: float = 5.0) -> None:
         await asyncio.to_thread(wait_until, condition, seconds)
+
+    async def sees(self, count: int) -> None:
+        await self.until(lambda: len(self.numbers) >= count)
 
     async def close(self) -> None:
         await self.peer.close()
@@ -135,9 +138,10 @@ async def test_several_watch_one_encoding(
                 for each in (one, two, three):
                     await each.join()
                 for each in (one, two, three):
-                    await each.until(lambda each=each: len(each.numbers) >= 12)
+                    await each.sees(12)
                     assert each.numbers == list(range(each.numbers[0], each.numbers[-1] + 1))
-                    assert each.numbers[0] in each.keys
+                    # libvpx's frames don't say whether they are key frames.
+                    assert codec == "vp8" or each.numbers[0] in each.keys
                 assert emulator.connections[0].spectators == 3
                 assert set(one.numbers) & set(two.numbers) & set(three.numbers)
                 await client.end()
@@ -158,6 +162,7 @@ async def test_the_answer(emulator: Emulator, rest: Rest) -> None:
         assert "a=candidate" in video
         assert "a=end-of-candidates" in video
         assert "a=inactive" in audio
+        await watching.sees(1)  # older aiortc complains when it is closed while it connects
 
 
 async def test_who_joins_late_has_a_picture_at_once(rest: Rest) -> None:
@@ -168,18 +173,18 @@ async def test_who_joins_late_has_a_picture_at_once(rest: Rest) -> None:
             await watching.until(lambda: watching.peer.connectionState == "connected")
             await watching.until(lambda: watching.numbers, 0.6)
             assert watching.numbers[0] >= 30
-            assert watching.numbers[0] in watching.keys
 
 
-async def test_a_key_frame_when_asked_for(rest: Rest) -> None:
-    async with on_air(rest) as (_, ready), viewer(ready) as watching:
-        await watching.join()
-        await watching.until(lambda: len(watching.numbers) >= 10)
-        keys = len(watching.keys)
-        receiver: Any = watching.peer.getReceivers()[0]
-        for source in receiver.getSynchronizationSources():
-            await receiver._send_rtcp_pli(source.source)
-        await watching.until(lambda: len(watching.keys) > keys, 1)
+async def test_a_key_frame_when_asked_for(make_emulator: Callable[..., Emulator]) -> None:
+    with Rest(make_emulator(codec="h264")) as rest:
+        async with on_air(rest) as (_, ready), viewer(ready) as watching:
+            await watching.join()
+            await watching.sees(10)
+            keys = len(watching.keys)
+            receiver: Any = watching.peer.getReceivers()[0]
+            for source in receiver.getSynchronizationSources():
+                await receiver._send_rtcp_pli(source.source)
+            await watching.until(lambda: len(watching.keys) > keys, 1)
 
 
 async def test_leaving(emulator: Emulator, rest: Rest) -> None:
@@ -212,6 +217,7 @@ async def test_refusals(rest: Rest) -> None:
         as_json = {"Content-Type": "application/json"}
         assert (await post(url, token, offer, **as_json)).status_code == 415
         assert (await post(url, token, "nonsense")).status_code == 400
+        assert (await post(url, token, offer + "a=x\r\n" * 60_000)).status_code == 413
         assert (await post(url, token, offer.replace("VP8", "AV1"))).status_code == 400
         preflight = await asyncio.to_thread(requests.options, url, timeout=5)
         assert preflight.status_code == 204
@@ -269,34 +275,28 @@ async def test_closing_the_emulator_ends_all(emulator: Emulator, rest: Rest) -> 
 # One that can't keep up.
 
 
-@pytest.fixture
-def packets() -> Iterator[Callable[[int, bool], av.Packet[Any]]]:
-    def make(pts: int, key: bool) -> av.Packet[Any]:
-        packet: av.Packet[Any] = av.Packet(bytes([pts % 256]))
-        packet.pts, packet.is_keyframe = pts, key
-        return packet
-
-    return make
+def packet(pts: int, *, key: bool = False) -> av.Packet[Any]:
+    made: av.Packet[Any] = av.Packet(bytes([pts % 256]))
+    made.pts, made.is_keyframe = pts, key
+    return made
 
 
-async def test_a_slow_one_goes_on_with_a_key_frame(
-    packets: Callable[[int, bool], av.Packet[Any]],
-) -> None:
+async def test_a_slow_one_goes_on_with_a_key_frame() -> None:
     asked: list[None] = []
     track = SpectatorTrack(lambda: asked.append(None))
-    track.put(packets(0, True))  # before aiortc wants any: nothing waits
+    track.put(packet(0, key=True))  # before aiortc wants any: nothing waits
     first = asyncio.ensure_future(track.recv())
     await asyncio.sleep(0)
     assert len(asked) == 1
-    track.put(packets(1, False))
-    track.put(packets(2, True))
+    track.put(packet(1))
+    track.put(packet(2, key=True))
     assert (await first).pts == 2
     for pts in range(3, 80):
-        track.put(packets(pts, False))
+        track.put(packet(pts))
     assert len(asked) == 2
-    track.put(packets(80, True))
+    track.put(packet(80, key=True))
     assert (await track.recv()).pts == 80
-    track.put(packets(81, False))
+    track.put(packet(81))
     track.finish()
     assert (await track.recv()).pts == 81
     with pytest.raises(MediaStreamError):
