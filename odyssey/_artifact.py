@@ -9,8 +9,9 @@ from functools import partial
 import attrs
 import requests
 
+from odyssey._answer import Answer, raise_for_status
 from odyssey._deadline import Deadline
-from odyssey._http import RETRIED_STATUSES, Answer, HttpClient, raise_for_status
+from odyssey._http import RETRIED_STATUSES, HttpClient
 from odyssey.errors import (
     OdysseyAuthError,
     OdysseyError,

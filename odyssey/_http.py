@@ -1,26 +1,22 @@
-"""The REST API over `requests`: one session, the bearer token, retries, errors."""
+"""The REST API over `requests`: one session, the bearer token, retries."""
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-import attrs
 import requests
 from requests.auth import AuthBase
 
+from odyssey._answer import Answer, raise_for_status
 from odyssey._deadline import Deadline
 from odyssey._json import Fields, wrong_answer
-from odyssey._redact import redacted, scrub
+from odyssey._redact import scrub
 from odyssey._transport import (
     FOREIGN_ERRORS,
     BearerAuth,
@@ -35,8 +31,6 @@ from odyssey.errors import (
     OdysseyConnectionError,
     OdysseyServerError,
     OdysseyTimeoutError,
-    error_from_status,
-    error_from_usage,
 )
 
 logger = logging.getLogger(__name__)
@@ -51,47 +45,6 @@ LONGEST_ASKED = 600.0
 TOKEN_MARGIN = 30.0
 #: The API's answers are small; a body beyond this is none of its.
 LONGEST_BODY = 32 * 1024 * 1024
-
-
-@attrs.frozen
-class Answer:
-    """An HTTP response, read to its end; `url` is where it came from, after redirects."""
-
-    status: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
-    url: str = attrs.field(default="", repr=False)
-
-    def json(self, of: str) -> object:
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            raise OdysseyServerError(
-                f"the service's answer for {of} is not JSON (HTTP {self.status}, "
-                f"{self.headers.get('Content-Type', 'no content type')})",
-                status=self.status,
-            ) from None
-
-    def retry_after(self) -> float | None:
-        """Seconds that `Retry-After` asks for, whether given as a number or as a date."""
-        value = self.headers.get("Retry-After", "")
-        try:
-            seconds = float(value)
-        except ValueError:
-            try:
-                moment = parsedate_to_datetime(value)
-            except (TypeError, ValueError, IndexError):
-                return None
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=timezone.utc)
-            seconds = moment.timestamp() - time.time()
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-
-    def without(self, secret: str) -> Answer:
-        """A refusal that repeats what it refuses, without that; other answers as they are."""
-        if self.status < 300:
-            return self
-        return attrs.evolve(self, body=self.body.replace(secret.encode(), "…".encode()))
 
 
 class HttpClient:
@@ -375,38 +328,3 @@ def pause_before(attempt: int, asked: float | None) -> float:
         return min(asked, LONGEST_ASKED)
     backoff: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**attempt)
     return backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards no secret
-
-
-def raise_for_status(answer: Answer, doing: str) -> None:
-    """Raises the error that a status of 300 and more stands for."""
-    if answer.status < 300:
-        return
-    body = _error_body(answer)
-    if answer.status == 429:
-        detail = body.get("detail")
-        usage = dict(detail if isinstance(detail, Mapping) else body)
-        for name in ("message", "action"):
-            if isinstance(usage.get(name), str):
-                usage[name] = redacted(usage[name])
-        usage.setdefault("message", _detail(body) if isinstance(detail, (str, list)) else None)
-        raise error_from_usage(usage, doing, retry_after=answer.retry_after())
-    raise error_from_status(answer.status, _detail(body), doing)
-
-
-def _error_body(answer: Answer) -> Mapping[str, Any]:
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, Mapping) else {}
-
-
-def _detail(body: Mapping[str, Any]) -> str | None:
-    """What an error body says: `detail`, a text or FastAPI's list of findings."""
-    detail = body.get("detail", body.get("message", body.get("error")))
-    if isinstance(detail, Mapping):
-        detail = detail.get("message", detail.get("error"))
-    if isinstance(detail, list):
-        found = [str(d.get("msg")) for d in detail if isinstance(d, Mapping) and d.get("msg")]
-        detail = "; ".join(found) or None
-    return redacted(detail) if isinstance(detail, str) else None

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
+from odyssey._answer import Answer, raise_for_status
 from odyssey._deadline import Deadline
-from odyssey._http import Answer, HttpClient, raise_for_status
+from odyssey._http import HttpClient
 from odyssey._json import Fields, wrong_answer
 from odyssey._redact import redacted
 from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError

@@ -7,8 +7,9 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import attrs
 
+from odyssey._answer import raise_for_status
 from odyssey._deadline import Deadline
-from odyssey._http import HttpClient, raise_for_status
+from odyssey._http import HttpClient
 from odyssey._redact import shown_url
 from odyssey._sessions import IceServer, ice_servers
 from odyssey.config import check_text

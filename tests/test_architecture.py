@@ -18,12 +18,13 @@ ROOT = Path(odyssey.__file__).parent
 # From the bottom up: a module imports modules of its own group and of those before it.
 LAYERS = (
     {"_version"},
-    {"errors", "config", "_deadline", "_redact", "_tls", "_progress", "_debug", "_exit"},
+    {"errors", "config", "_deadline", "_redact", "_tls", "_progress", "_debug", "_exit", "_html"},
     {"_json"},
     {"models", "_events_log"},
     {"frames"},
     {"frame_queue"},
     {"_transport", "_fanout", "_callbacks", "_images", "_scripts", "_polling", "_protocol"},
+    {"_answer"},
     {"_http", "_rtc"},
     {"_sessions", "_artifact", "_telemetry", "_whep"},
     {"_range_reader"},

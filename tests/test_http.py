@@ -18,7 +18,7 @@ from odyssey import (
     RateLimitError,
     _http,
 )
-from odyssey._http import Answer
+from odyssey._answer import Answer
 from odyssey.emulator import Emulator, faults
 
 from .servers import (

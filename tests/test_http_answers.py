@@ -21,8 +21,8 @@ from odyssey import (
     _http,
     _transport,
 )
+from odyssey._answer import Answer
 from odyssey._deadline import Deadline
-from odyssey._http import Answer
 from odyssey.emulator import Emulator, faults
 
 from .servers import (
