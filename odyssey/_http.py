@@ -144,7 +144,7 @@ class HttpClient:
         raise_for_status(answer, doing)
         fields = Fields.read(answer.json("the access token"), "the access token")
         token = fields.text("access_token")
-        if not (token.isascii() and token.isprintable()) or " " in token:
+        if not token or not (token.isascii() and token.isprintable()) or " " in token:
             raise wrong_answer("the access token", "it can't be sent in a header")
         lifetime = fields.optional_number("expires_in") or 3600.0
         with self._token_lock:
@@ -258,20 +258,24 @@ class HttpClient:
         retry: int,
     ) -> Answer:
         def send(token: str) -> Answer:
-            return self._repeated(
-                lambda: self.request(
-                    method,
-                    self._api_url + path,
+            return (
+                self._repeated(
+                    lambda: self.request(
+                        method,
+                        self._api_url + path,
+                        deadline,
+                        doing,
+                        params=params,
+                        body=body,
+                        auth=BearerAuth(token),
+                    ),
                     deadline,
+                    retry,
                     doing,
-                    params=params,
-                    body=body,
-                    auth=BearerAuth(token),
-                ),
-                deadline,
-                retry,
-                doing,
-            ).without(token)
+                )
+                .without(token)
+                .without(self._require_key())
+            )
 
         cached = self._cached_token()
         answer = send(cached or self.bearer(deadline))

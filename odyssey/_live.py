@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from odyssey._callbacks import Callbacks, Handlers
-from odyssey._deadline import Deadline
+from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey._exit import close_at_exit
 from odyssey._fanout import FrameFanout
 from odyssey._http import HttpClient
@@ -30,6 +32,8 @@ from odyssey.models import ClientCredentials, ConnectionStatus, StreamerCapabili
 if TYPE_CHECKING:
     from odyssey._rtc.connection import Connection
     from odyssey._rtc.loop import MediaLoop
+
+T = TypeVar("T")
 
 #: Seconds that `disconnect` waits for the media thread, which bounds its own steps below that.
 DISCONNECT_TIMEOUT = 2.5
@@ -60,7 +64,7 @@ class _Attempt:
 
     connection: Connection
     callbacks: Callbacks
-    cancelled: threading.Event = attrs.field(factory=threading.Event)
+    cancelled: Future[None] = attrs.field(factory=Future)
     capabilities: StreamerCapabilities | None = None
 
 
@@ -175,15 +179,20 @@ class Live:
                 deadline=deadline,
                 waiting_for=lambda: "the media thread did not start in time",
             )
-            credentials = request_credentials(
-                self._http,
-                deadline,
-                self._settings.queue_timeout,
-                lambda seconds: _pause(attempt, seconds),
+            credentials = _until_cancelled(
+                attempt,
+                lambda: request_credentials(
+                    self._http,
+                    deadline,
+                    self._settings.queue_timeout,
+                    lambda seconds: _pause(attempt, seconds),
+                ),
             )
         attempt.capabilities = credentials.capabilities
         signaling_url = as_websocket(credentials.signaling_url)
-        servers = ice_servers(self._http, as_http(signaling_url), deadline)
+        servers = _until_cancelled(
+            attempt, lambda: ice_servers(self._http, as_http(signaling_url), deadline)
+        )
         loop.call(
             connection.open,
             credentials,
@@ -289,7 +298,8 @@ class Live:
         loop, attempt = self._loop, self._attempt
         if loop is None or attempt is None or os.getpid() != self._pid:
             return
-        attempt.cancelled.set()
+        with contextlib.suppress(InvalidStateError):  # it was called off before
+            attempt.cancelled.set_result(None)
         with contextlib.suppress(OdysseyError):
             loop.call(
                 attempt.connection.close,
@@ -317,7 +327,29 @@ class Live:
             raise OdysseyError("this client was closed; make a new Odyssey()")
 
 
+def _until_cancelled(attempt: _Attempt, work: Callable[[], T]) -> T:
+    """What `work` returns. `disconnect` in another thread ends the waiting for it at once: the work
+    goes on in a daemon thread, as a request can't be called off, but only until its own deadline.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as exc:
+            outcome.set_exception(exc)
+
+    threading.Thread(target=run, name="odyssey-request", daemon=True).start()
+    while not outcome.done():
+        either: list[Future[Any]] = [outcome, attempt.cancelled]
+        concurrent.futures.wait(either, WAIT_SLICE, return_when=FIRST_COMPLETED)
+        if attempt.cancelled.done():
+            raise OdysseyConnectionError("disconnected while connecting")
+    return outcome.result()
+
+
 def _pause(attempt: _Attempt, seconds: float) -> None:
     """Sleeps in the queue, until `disconnect` is called elsewhere."""
-    if attempt.cancelled.wait(seconds):
+    concurrent.futures.wait([attempt.cancelled], seconds)
+    if attempt.cancelled.done():
         raise OdysseyConnectionError("disconnected while connecting")

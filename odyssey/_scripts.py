@@ -1,4 +1,4 @@
-"""Scripts of simulations: checked whole before anything is sent."""
+"""Scripts of simulations: checked whole before anything is sent. What is wrong is `ValueError`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def prepare_script(script: object, *, portrait: bool, name: str = "script") -> l
     """The script as it is sent, with its picture encoded as those of streams are.
 
     Raises:
-        ValueError, TypeError: an entry is wrong; the text names it, as in "script[2]".
+        ValueError: an entry is wrong; the text names it, as in "script[2]".
     """
     if isinstance(script, (str, bytes, Mapping)) or not isinstance(script, Sequence):
-        raise TypeError(f"{name} must be a list of entries, not {type(script).__name__}")
+        raise ValueError(f"{name} must be a list of entries, not {type(script).__name__}")
     if not script:
         raise ValueError(f"{name} is empty; it needs a start and an end")
     prepared: list[dict[str, Any]] = []
@@ -37,13 +37,13 @@ def prepare_script(script: object, *, portrait: bool, name: str = "script") -> l
 
 def _timestamp(entry: object, where: str, earlier: int) -> int:
     if not isinstance(entry, Mapping):
-        raise TypeError(f"{where} must be a dict, not {type(entry).__name__}")
+        raise ValueError(f"{where} must be a dict, not {type(entry).__name__}")
     value = entry.get("timestamp_ms")
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         got = repr(value) if isinstance(value, (int, float)) else kind(value)
-        raise ValueError(  # noqa: TRY004 - one class for whatever is wrong with the number
+        raise ValueError(
             f"{where}: 'timestamp_ms' must be a whole number of milliseconds, not {got}"
         )
     if value < earlier:
@@ -87,7 +87,7 @@ def _content(value: object, action: str, where: str, portrait: bool) -> dict[str
     if action == "end":
         return {}
     if not isinstance(value, Mapping):
-        raise TypeError(f"{where}: {action!r} must be a dict, not {type(value).__name__}")
+        raise ValueError(f"{where}: {action!r} must be a dict, not {type(value).__name__}")
     allowed = ("prompt", "image") if action == "start" else ("prompt",)
     unknown = [str(key) for key in value if key not in allowed]
     if unknown:
@@ -100,5 +100,5 @@ def _content(value: object, action: str, where: str, portrait: bool) -> dict[str
         try:
             content["image"] = encode_image(value["image"], portrait=portrait)
         except (ValueError, TypeError) as exc:
-            raise type(exc)(f"{where}: {exc}") from exc
+            raise ValueError(f"{where}: {exc}") from exc
     return content

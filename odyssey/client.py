@@ -28,6 +28,7 @@ from odyssey._images import ImageInput, encode_image
 from odyssey._live import ClientStats, Live
 from odyssey._sessions import request_credentials
 from odyssey._telemetry import Telemetry
+from odyssey.capture import Capture
 from odyssey.config import AdvancedConfig, Settings, check_text, check_timeout
 from odyssey.errors import OdysseyStreamError
 from odyssey.frame_queue import FrameQueue, Overflow
@@ -335,6 +336,10 @@ class Odyssey(FlatNames):
         """
         self._live.check_open()
         return self._live.subscribe(maxsize, overflow)
+
+    def capture(self) -> Capture:
+        """A stand-in for `cv2.VideoCapture` in code written for OpenCV."""
+        return Capture(self.subscribe(), lambda: self.is_connected)
 
     # Properties.
 

@@ -13,7 +13,11 @@ import attrs
 
 from odyssey._html import video_html
 from odyssey._json import Fields, wrong_answer
-from odyssey._redact import shown_url
+from odyssey._redact import redacted, shown_url
+
+
+def _shown_text(text: str | None) -> str:
+    return repr(text if text is None else redacted(text))
 
 
 class ConnectionStatus(str, enum.Enum):
@@ -311,7 +315,7 @@ class SimulationJobInfo:
     priority: str | None = None
     created_at: str | None = None
     completed_at: str | None = None
-    error_message: str | None = None
+    error_message: str | None = attrs.field(default=None, repr=_shown_text)
 
     @classmethod
     def from_json(cls, value: object) -> SimulationJobInfo:
@@ -342,7 +346,7 @@ class SimulationJobDetail:
     dispatched_at: str | None = None
     started_at: str | None = None
     completed_at: str | None = None
-    error_message: str | None = None
+    error_message: str | None = attrs.field(default=None, repr=_shown_text)
     assigned_region: str | None = None
     retry_count: int = 0
     streams: list[SimulationStream] = attrs.field(factory=list)

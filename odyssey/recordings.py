@@ -239,7 +239,7 @@ class Recordings:
 
     def frames(
         self,
-        recording_or_id_or_path: RecordingOrId | os.PathLike[str],
+        recording_or_id: RecordingOrId | os.PathLike[str],
         start: int = 0,
         stop: int | None = None,
         step: int = 1,
@@ -252,7 +252,7 @@ class Recordings:
         read. Closing the iterator, or dropping it, closes the connection and the file.
 
         Args:
-            recording_or_id_or_path: a recording, an entry of a list of them, or a stream's id (a
+            recording_or_id: a recording, an entry of a list of them, or a stream's id (a
                 str); or a `pathlib.Path` of a file.
             start: the first frame, from 0, in the order in which they are shown.
             stop: the frame before which to end; None for all.
@@ -274,7 +274,7 @@ class Recordings:
         first = check_count(start, "start", 0)
         end = None if stop is None else check_count(stop, "stop", 0)
         every = check_count(step, "step", 1)
-        given = recording_or_id_or_path
+        given = recording_or_id
         self._check_open()
         if isinstance(given, os.PathLike):
             return frames_of_file(os.fsdecode(given), first, end, every)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from odyssey._deadline import Deadline
 from odyssey._http import HttpClient
 from odyssey._polling import Pauses
+from odyssey._redact import redacted
 from odyssey._scripts import Script, prepare_script
 from odyssey.config import check_count, check_text, check_timeout, check_wait
 from odyssey.errors import (
@@ -80,7 +81,7 @@ class Simulations:
             bypass_prompt_expansion: asks the service not to rewrite the prompts.
 
         Raises:
-            ValueError, TypeError: an argument is wrong: the text names the entry. Nothing was sent.
+            ValueError: an argument is wrong: the text names the entry. Nothing was sent.
             OdysseyAuthError: the key lacks the right.
             OdysseyUsageError: too many jobs are queued (10), or another limit of the account.
         """
@@ -254,7 +255,7 @@ class Simulations:
 def _completed(job: SimulationJobDetail) -> SimulationJobDetail:
     if job.status is SimulationJobStatus.COMPLETED:
         return job
-    why = f": {job.error_message}" if job.error_message else ""
+    why = f": {redacted(job.error_message)}" if job.error_message else ""
     raise SimulationFailedError(f"simulation {job.job_id} {_PAST[job.status]}{why}", job=job)
 
 
@@ -273,7 +274,7 @@ _PAST = {SimulationJobStatus.FAILED: "failed", SimulationJobStatus.CANCELLED: "w
 
 def _prepare_scripts(scripts: object, portrait: bool) -> list[list[dict[str, Any]]]:
     if isinstance(scripts, (str, bytes)) or not isinstance(scripts, Sequence):
-        raise TypeError(f"scripts must be a list of scripts, not {type(scripts).__name__}")
+        raise ValueError(f"scripts must be a list of scripts, not {type(scripts).__name__}")
     if not scripts:
         raise ValueError("scripts is empty; it needs at least one script")
     return [

@@ -82,8 +82,14 @@ class Stream:
 
     def end(self, *, timeout: float | None = None) -> None:
         """Ends it; does nothing if it is over. As `client.end_stream` otherwise."""
-        if self.is_active:
+        if not self.is_active:
+            return
+        try:
             self._client.end_stream(timeout=timeout)
+        except OdysseyStreamError as exc:
+            # The service had ended it by itself, and its word of that is still on the way.
+            if exc.reason != "invalid_state":
+                raise
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Its frames until it ends; raises what ended it if that was a failure."""

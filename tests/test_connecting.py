@@ -161,7 +161,13 @@ def test_fault_socket_refused_twice(emulator: Emulator) -> None:
     with make(emulator) as client:
         client.connect(on_status_change=lambda status, _: statuses.append(status.value))
         assert client.is_connected
-    assert statuses[:4] == ["authenticating", "connecting", "reconnecting", "connected"]
+    assert statuses[:5] == [
+        "authenticating",
+        "connecting",
+        "reconnecting",
+        "reconnecting",
+        "connected",
+    ]
 
 
 @pytest.mark.parametrize("code", [None, 1000, 1011])

@@ -268,7 +268,8 @@ def test_what_waits_while_disconnecting(connected: Odyssey, emulator: Emulator) 
     reading = in_thread(lambda: list(connected.frames))
     wait_until(lambda: "x" in emulator.connections[0].prompts)
     connected.disconnect()
-    assert isinstance(waiting.exception(5), OdysseyConnectionError)
+    # The stream is ended first, and that is what this call hears of.
+    assert isinstance(waiting.exception(5), OdysseyStreamError)
     assert isinstance(reading.result(5), list)
 
 
@@ -320,3 +321,46 @@ def test_fault_lost_start_does_not_shift_later_answers(
     for prompt in ("A bird", "A fish"):
         with connected.stream(prompt) as stream:
             assert stream.interact("It moves") == "It moves"
+
+
+def test_closing_ends_an_open_stream(emulator: Emulator) -> None:
+    ended: list[str] = []
+    with Odyssey(emulator.api_key, api_url=emulator.url) as client:
+        client.connect(on_stream_ended=lambda: ended.append("ended"))
+        stream_id = client.start_stream("A cat")
+        client.frames.get()
+    wait_until(lambda: ended == ["ended"])
+    events = wait_until(lambda: _events(emulator, stream_id))
+    assert [event["type"] for event in events] == ["start", "end"]
+
+
+def _events(emulator: Emulator, stream_id: str) -> list[dict[str, object]]:
+    with Odyssey(emulator.api_key, api_url=emulator.url) as client:
+        return [
+            dict(event) for event in client.recordings.events(client.recordings.wait(stream_id))
+        ]
+
+
+def test_after_the_streams_limit_one_may_connect_at_once() -> None:
+    with (
+        Emulator(limits=Limits(stream_seconds=0.5)) as emulator,
+        Odyssey(emulator.api_key, api_url=emulator.url, timeout=10) as client,
+    ):
+        ended = threading.Event()
+        client.connect(on_stream_ended=ended.set)
+        client.start_stream("A cat")
+        with pytest.raises(StreamDurationExceededError):
+            list(client.frames)
+        assert ended.wait(5)
+        client.connect()
+        assert client.start_stream("Another cat")
+
+
+def test_fault_hanging_rest_does_not_hold_up_a_connect_that_is_called_off(
+    client: Odyssey, emulator: Emulator
+) -> None:
+    emulator.faults.inject(faults.HttpDelay(path="/sessions/request", seconds=1.5))
+    waiting = in_thread(client.connect)
+    wait_until(lambda: client.current_status is ConnectionStatus.AUTHENTICATING)
+    client.disconnect()
+    assert isinstance(waiting.exception(1), OdysseyConnectionError)

@@ -59,13 +59,17 @@ class PendingReplies(Generic[W]):
         entry.waiter = None
 
     def started(self, applied_prompt: str | None = None) -> Sent[W] | None:
-        """The start that a `stream_started` answers: as `acknowledged` for interactions.
+        """The start that a `stream_started` answers: one with this prompt; else (the service
+        rewrote the prompt, or doesn't tell it) one that waits; else one that gave up.
 
         A new stream forgets which starts and prompts before it were left unanswered, so that one
         lost reply can't shift the answers of every later stream. An end's place stays: its late
         reply must not be taken for the new stream's end.
         """
-        entry = self._same_prompt(Request.START, applied_prompt) or self._oldest(Request.START)
+        starts = [s for s in self._line if s.request is Request.START]
+        waiting = [s for s in starts if s.waiter is not None]
+        same = [s for s in (*waiting, *starts) if s.prompt == applied_prompt]
+        entry = next(iter(same or waiting or starts), None)
         if entry is not None:
             self._forget_before(entry, keep=Request.END)
         return self._answered(entry)
@@ -88,13 +92,12 @@ class PendingReplies(Generic[W]):
         return self._answered(same or self._oldest(Request.INTERACT))
 
     def refused(self) -> list[W]:
-        """Everybody whom an error fails: all who wait. It is one reply, so one place is freed: that
-        of the oldest who waited, else the oldest.
+        """Everybody whom an error fails: all who wait; their places go. Where nobody waits it is
+        the late reply to a call that gave up: the oldest of those places goes.
         """
-        waiting = [s for s in self._line if s.waiter is not None]
-        answered = next(iter(waiting or self._line), None)
-        waiters = self._release()
-        self._answered(answered)
+        waiters = [s.waiter for s in self._line if s.waiter is not None]
+        kept = [s for s in self._line if s.waiter is None]
+        self._line = kept if waiters else kept[1:]
         return waiters
 
     def interactions(self) -> list[W]:
@@ -105,14 +108,8 @@ class PendingReplies(Generic[W]):
 
     def close(self) -> list[W]:
         """No reply will come any more: everybody who waits."""
-        waiters = self._release()
-        self._line.clear()
-        return waiters
-
-    def _release(self) -> list[W]:
         waiters = [s.waiter for s in self._line if s.waiter is not None]
-        for entry in self._line:
-            entry.waiter = None
+        self._line.clear()
         return waiters
 
     def _same_prompt(self, request: Request, prompt: str | None) -> Sent[W] | None:

@@ -14,6 +14,7 @@ import av
 from odyssey._fanout import FrameFanout
 from odyssey._protocol import messages
 from odyssey._protocol.state import NEXT_STATUS, Need, describe_missing
+from odyssey._redact import redacted
 from odyssey._rtc.conversation import Conversation, EventListener
 from odyssey._rtc.peer import IceServerLike, Peer
 from odyssey._rtc.picture import DecodedPicture
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 OPEN_TIMEOUT = 10.0
 #: Seconds that closing may take: a frozen server must not hold the caller up.
 CLOSE_TIMEOUT = 1.5
+#: Seconds that ending an open stream may take on closing.
+END_TIMEOUT = 0.4
 #: Seconds between the media's end and a verdict: the socket, which knows why, may speak yet.
 VERDICT_GRACE = 1.0
 
@@ -156,7 +159,8 @@ class Connection:
             elif isinstance(message, messages.RemoteCandidate):
                 await peer.add_candidate(message)
             elif isinstance(message, messages.SignalingError):
-                self._lose(error_from_signaling_reason(message.reason), final=True)
+                reason = redacted(message.reason)
+                self._lose(error_from_signaling_reason(reason), final=True)
         self._socket_closed(signaling.close_code)
 
     async def _take_offer(self, signaling: Signaling, peer: Peer, offer: messages.Offer) -> None:
@@ -201,8 +205,12 @@ class Connection:
         self._listener.frame(video_frame)
 
     def message_received(self, data: str | bytes) -> None:
-        if self.status is ConnectionStatus.CONNECTED:
-            self.conversation.receive(data)
+        if self.status is not ConnectionStatus.CONNECTED:
+            return
+        self.conversation.receive(data)
+        if self.conversation.verdict is not None:
+            # The service is about to close: until then nothing could be done with it.
+            self._fail(self.conversation.verdict)
 
     def needs_changed(self) -> None:
         if self._ready is not None and not self._ready.done() and not self._missing():
@@ -252,7 +260,10 @@ class Connection:
         await self._wait_torn_down()
 
     async def close(self) -> None:
-        """Ends the connection; wakes everybody who waits on it. Idempotent."""
+        """Ends the stream and the connection; wakes everybody who waits on it. Idempotent."""
+        if self.conversation.stream_id is not None:
+            with contextlib.suppress(OdysseyError, asyncio.TimeoutError):
+                await asyncio.wait_for(self.conversation.end(), END_TIMEOUT)
         self._finish(ConnectionStatus.DISCONNECTED, None)
         await self._wait_torn_down()
         if self.status is ConnectionStatus.FAILED:
@@ -300,7 +311,7 @@ class Connection:
             await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
 
     def _set_status(self, status: ConnectionStatus, message: str | None = None) -> None:
-        if status is self.status:
+        if status is self.status and status is not ConnectionStatus.RECONNECTING:
             return
         if status not in NEXT_STATUS[self.status]:
             raise AssertionError(f"{self.status.value} can't become {status.value}")

@@ -12,6 +12,7 @@ from typing import Protocol
 from odyssey._fanout import FrameFanout
 from odyssey._protocol import messages
 from odyssey._protocol.replies import PendingReplies, Request
+from odyssey._redact import redacted
 from odyssey._rtc.peer import Peer
 from odyssey._rtc.signaling import Signaling
 from odyssey.errors import (
@@ -50,7 +51,6 @@ class Conversation:
         self._listener = listener
         self._pending: PendingReplies[asyncio.Future[str]] = PendingReplies()
         self._started_at = 0.0
-        self._streams_seen: set[str] = set()
         self._peer: Peer | None = None
         self._signaling: Signaling | None = None
 
@@ -174,15 +174,14 @@ class Conversation:
             said = "the service announced a broadcast without its address or its token"
             self._listener.emit("on_stream_error", "broadcast_error", said)
         else:
-            self._stream_error(message.reason, message.message)
+            self._stream_error(redacted(message.reason), redacted(message.message))
 
     # What the streamer says.
 
     def _stream_started(self, message: messages.StreamStarted) -> None:
-        if message.stream_id in self._streams_seen or not self._pending.expects(Request.START):
+        if message.stream_id == self.stream_id or not self._pending.expects(Request.START):
             logger.warning("ignored a stream_started that answers no start")
             return
-        self._streams_seen.add(message.stream_id)
         entry = self._pending.started(message.applied_prompt)
         assert entry is not None
         self.applied_prompt = (
@@ -234,8 +233,10 @@ class Conversation:
             return
         # The service closes the connection next.
         self.verdict = error
-        self.stream_id = None
         self._fanout.feed(Feed.FAILED, error)
+        if self.stream_id is not None:
+            self.stream_id = None
+            self._listener.emit("on_stream_ended")
         _refuse(self._pending.close(), error)
 
 

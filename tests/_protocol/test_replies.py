@@ -137,8 +137,8 @@ def test_a_late_start_does_not_answer_the_next_start() -> None:
     late = line.sent(Request.START, "a", "first")
     line.abandon(late)
     line.sent(Request.START, "b", "second")
-    first = line.started()
-    second = line.started()
+    first = line.started("a")
+    second = line.started("b")
     assert first is not None
     assert second is not None
     assert (first.waiter, second.waiter) == (None, "second")
@@ -168,13 +168,41 @@ def test_an_error_fails_everybody_who_waits() -> None:
 
 
 def test_an_error_is_one_answer() -> None:
-    """The other calls' answers may still come, and must not be taken for later calls'."""
+    """It fails all who wait, and leaves no place that would take later calls' answers."""
     line = Line()
     interact(line, "a", "b")
     assert line.refused() == ["call a", "call b"]
     interact(line, "c")
-    assert answered(line, "b, rewritten") is None
     assert answered(line, "c, rewritten") == "call c"
+
+
+def test_an_error_leaves_the_places_of_calls_that_timed_out() -> None:
+    line = Line()
+    (late,) = interact(line, "a")
+    line.abandon(late)
+    interact(line, "b")
+    assert line.refused() == ["call b"]
+    interact(line, "c")
+    assert answered(line, "a, rewritten") is None
+    assert answered(line, "c, rewritten") == "call c"
+
+
+def test_a_start_that_waits_comes_before_one_that_gave_up() -> None:
+    line = Line()
+    line.abandon(line.sent(Request.START, "a", "start a"))
+    line.sent(Request.START, "b", "start b")
+    started = line.started(None)
+    assert started is not None
+    assert started.waiter == "start b"
+
+
+def test_a_start_is_told_by_its_prompt() -> None:
+    line = Line()
+    line.abandon(line.sent(Request.START, "a", "start a"))
+    line.sent(Request.START, "b", "start b")
+    started = line.started("a")
+    assert started is not None
+    assert started.waiter is None
 
 
 def test_an_error_frees_the_place_of_a_call_that_waited() -> None:
@@ -271,8 +299,8 @@ class Interactions(RuleBasedStateMachine):
         waiting = [n for _, n, w in self.model.line if w]
         assert self.real.refused() == waiting
         self.told += waiting
-        freed = waiting[0] if waiting else self.model.line[0][1] if self.model.line else None
-        self.model.line = [(p, n, False) for p, n, _ in self.model.line if n != freed]
+        kept = [entry for entry in self.model.line if not entry[2]]
+        self.model.line = kept if waiting else kept[1:]
 
     @invariant()
     def nobody_is_told_twice(self) -> None:
