@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from odyssey._deadline import Deadline
 from odyssey.frames import VideoFrame
 from odyssey.models import BroadcastInfo, ConnectionStatus
 
@@ -132,11 +133,11 @@ class Callbacks:
             self._frame_came.notify()
         self._events.put(None)
 
-    def join(self, seconds: float) -> None:
-        """Waits for the threads, at most `seconds` each; not for the one it is called from."""
+    def join(self, deadline: Deadline) -> None:
+        """Waits for the threads until `deadline`; not for the one it is called from."""
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join(seconds)
+                thread.join(deadline.remaining())
 
     def _start(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)

@@ -7,6 +7,8 @@ import threading
 import weakref
 from typing import Protocol
 
+from odyssey._deadline import Deadline
+
 #: Seconds that the end of the program may be held up.
 EXIT_TIMEOUT = 3.0
 
@@ -29,5 +31,6 @@ def _close_all() -> None:
     threads = [threading.Thread(target=thing.close, daemon=True) for thing in list(_open)]
     for thread in threads:
         thread.start()
+    deadline = Deadline.after(EXIT_TIMEOUT)
     for thread in threads:
-        thread.join(EXIT_TIMEOUT)
+        thread.join(deadline.remaining())

@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds that `disconnect` waits for the media thread, which bounds its own steps below that.
-DISCONNECT_TIMEOUT = 2.5
-#: Seconds that `close` waits for a thread to end, after that.
+#: Seconds that `disconnect` waits for the media thread, which bounds its own steps below that; one
+#: that is stuck gets `CLEAN_UP` on top.
+DISCONNECT_TIMEOUT = 2.0
+#: Seconds that `close` may take in all; what is left of them goes to waiting for the threads.
+CLOSE_TIMEOUT = 2.9
+#: Seconds that `close` waits for a thread to end.
 JOIN_TIMEOUT = 0.4
 
 
@@ -50,6 +53,12 @@ class ClientStats:
         callback_frames: frames that `on_video_frame` was called with.
         callback_dropped: frames that a slow `on_video_frame` missed.
         frames: the counters of `client.frames`, since the client was made.
+
+    Example:
+        ```python
+        stats = client.stats
+        print(stats.frames_received, stats.callback_dropped, stats.frames.dropped)
+        ```
     """
 
     frames_received: int = 0
@@ -310,6 +319,7 @@ class Live:
 
     def close(self) -> None:
         """Disconnects for good and ends the threads. Idempotent; never raises."""
+        deadline = Deadline.after(CLOSE_TIMEOUT)
         with self._state:
             self._closed = True
         self.telemetry.finish()
@@ -317,9 +327,9 @@ class Live:
         with self._state:
             loop, self._loop = self._loop, None
         if loop is not None:
-            loop.stop(JOIN_TIMEOUT)
+            loop.stop(deadline.within(JOIN_TIMEOUT))
         if self._attempt is not None and os.getpid() == self._pid:
-            self._attempt.callbacks.join(JOIN_TIMEOUT)
+            self._attempt.callbacks.join(deadline.sooner(JOIN_TIMEOUT))
         self.telemetry.join()
 
     def check_open(self) -> None:

@@ -87,6 +87,13 @@ class SpectatorConnection:
     """A stream that is being watched: what `connect_to_stream` returns.
 
     A context manager: leaves on the way out. All of it may be used from any thread.
+
+    Example:
+        ```python
+        watching = connect_to_stream(info.webrtc_url, info.spectator_token)
+        picture = watching.frames.latest().data         # (1280, 704, 3) uint8
+        watching.disconnect()
+        ```
     """
 
     def __init__(self, watch: _Watch) -> None:
@@ -96,6 +103,11 @@ class SpectatorConnection:
     def frames(self) -> FrameQueue:
         """The stream's frames. Iteration stops at its end, and raises `OdysseyConnectionError` if
         the connection was lost. Their `stream_id` and `prompt` are None.
+
+        Example:
+            ```python
+            clip = watching.frames.stack(48)                # (48, 1280, 704, 3) uint8
+            ```
         """
         return self._watch.frames
 
@@ -200,7 +212,7 @@ class _Watch:
         self._left.set()
         if self._callbacks is not None:
             self._callbacks.finish()
-            self._callbacks.join(JOIN_TIMEOUT)
+            self._callbacks.join(Deadline.after(JOIN_TIMEOUT))
 
     # What the media thread reports (SpectatorListener).
 

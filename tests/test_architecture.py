@@ -1,4 +1,4 @@
-"""design.md's layers, read from the imports; what importing loads; what is public."""
+"""The layers, read from the imports; what importing loads; what is public."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ROOT = Path(odyssey.__file__).parent
 
 # From the bottom up: a module imports modules of its own group and of those before it.
 LAYERS = (
-    {"_version"},
-    {"errors", "config", "_deadline", "_redact", "_tls", "_progress", "_debug", "_exit", "_html"},
+    {"_version", "_deadline"},
+    {"errors", "config", "_redact", "_tls", "_progress", "_debug", "_exit", "_html"},
     {"_json"},
     {"models", "_events_log"},
     {"frames"},
@@ -48,7 +48,7 @@ def rank(part: str) -> int:
     for number, layer in enumerate(LAYERS):
         if part in layer:
             return number
-    raise AssertionError(f"odyssey.{part} has no layer yet: place it in LAYERS as design.md says")
+    raise AssertionError(f"odyssey.{part} has no layer yet: place it in LAYERS")
 
 
 def part_of(path: Path) -> str:
@@ -190,7 +190,7 @@ def test_all_is_sorted_and_whole() -> None:
     assert "__version__" in names
 
 
-#: Every name of api.md's sections that exists so far.
+#: Every name of the contract that exists so far.
 CONTRACT = {
     *("Odyssey", "AdvancedConfig", "ClientCredentials", "ConnectionStatus", "StreamerCapabilities"),
     *("VideoFrame", "FrameQueue", "Stream", "BroadcastInfo", "Recording", "StreamRecordingInfo"),

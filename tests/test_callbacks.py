@@ -10,6 +10,7 @@ import pytest
 
 from odyssey import Odyssey, _callbacks
 from odyssey._callbacks import FRAME_BACKLOG, Callbacks, Handlers
+from odyssey._deadline import Deadline
 
 from .helpers import our_threads, wait_until
 from .pictures import frame
@@ -29,13 +30,13 @@ def start() -> Iterator[Start]:
     yield start
     for callbacks in started:
         callbacks.finish()
-        callbacks.join(5)
+        callbacks.join(Deadline.after(5))
 
 
 def done(callbacks: Callbacks) -> None:
     """Everything emitted has been delivered."""
     callbacks.finish()
-    callbacks.join(10)
+    callbacks.join(Deadline.after(10))
 
 
 # Events.
@@ -85,7 +86,7 @@ def test_finish_delivers_what_was_emitted_then_ends_the_threads(start: Start) ->
     callbacks.finish()
     callbacks.finish()
     callbacks.emit("on_stream_ended")
-    callbacks.join(10)
+    callbacks.join(Deadline.after(10))
     assert seen == [1] * 5
     assert not our_threads() & {"odyssey-events", "odyssey-frames"}
 
@@ -191,7 +192,7 @@ def test_the_last_events_exception_is_told_too(start: Start) -> None:
     callbacks.emit("on_disconnected")
     callbacks.finish()
     finished.set()
-    callbacks.join(10)
+    callbacks.join(Deadline.after(10))
     assert errors == ["at the end"]
 
 
@@ -212,7 +213,7 @@ def test_a_frame_callbacks_exception_at_the_end_is_told_too(start: Start) -> Non
     assert inside.wait(5)
     callbacks.finish()
     finished.set()
-    callbacks.join(10)
+    callbacks.join(Deadline.after(10))
     assert errors == [("at the end", "odyssey-events")]
 
 
@@ -297,7 +298,7 @@ def test_frames_that_wait_at_the_end_are_counted_as_dropped(start: Start) -> Non
     callbacks.finish()
     callbacks.frame(frame(2))
     go_on.set()
-    callbacks.join(10)
+    callbacks.join(Deadline.after(10))
     assert (callbacks.frames_delivered, callbacks.frames_dropped) == (1, 1)
 
 
@@ -317,7 +318,7 @@ def test_joining_from_within_a_callback_does_not_wait_for_itself(start: Start, n
 
     def finish(*_: object) -> None:
         callbacks.finish()
-        callbacks.join(0.05)
+        callbacks.join(Deadline.after(0.05))
         joined.set()
 
     callbacks = start(**{name: finish})
@@ -333,6 +334,6 @@ def test_joining_is_bounded(start: Start) -> None:
     callbacks = start(on_stream_ended=lambda: go_on.wait(10))
     callbacks.emit("on_stream_ended")
     callbacks.finish()
-    callbacks.join(0.05)
+    callbacks.join(Deadline.after(0.05))
     assert "odyssey-events" in our_threads()
     go_on.set()

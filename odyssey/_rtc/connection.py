@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 #: Seconds for opening the signaling socket, once.
 OPEN_TIMEOUT = 10.0
 #: Seconds that closing may take: a frozen server must not hold the caller up.
-CLOSE_TIMEOUT = 1.5
+CLOSE_TIMEOUT = 1.2
 #: Seconds that ending an open stream may take on closing.
 END_TIMEOUT = 0.4
 #: Seconds between the media's end and a verdict: the socket, which knows why, may speak yet.

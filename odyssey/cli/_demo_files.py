@@ -5,29 +5,23 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from odyssey.cli._output import Failed
-from odyssey.errors import OdysseyNotFoundError
+from odyssey.errors import OdysseyTimeoutError
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest
-
     from odyssey import Odyssey, Recording
 
-#: Field of a recording → name of the file.
+#: Artifact of a recording → name of the file.
 FILES = {
-    "video_url": "video.mp4",
-    "events_url": "events.jsonl",
-    "thumbnail_url": "thumbnail.jpg",
-    "preview_url": "preview.mp4",
+    "video": "video.mp4",
+    "events": "events.jsonl",
+    "thumbnail": "thumbnail.jpg",
+    "preview": "preview.mp4",
 }
-
-_CONNECT_SECONDS, _READ_SECONDS = 10, 30
-_CHUNK = 1 << 16
 
 
 @contextlib.contextmanager
@@ -68,68 +62,22 @@ def _make_numbered(parent: Path) -> Path:
     raise AssertionError("there are more numbers")
 
 
-def wait_for_recording(
-    client: Odyssey, stream_id: str, *, seconds: float, interval: float, tick: Callable[[], object]
-) -> Recording:
+def wait_for_recording(client: Odyssey, stream_id: str, *, seconds: float) -> Recording:
     """The recording once all its files are there; once the video is, when the time is over."""
-    deadline = time.monotonic() + seconds
-    while True:
-        recording = None
-        with contextlib.suppress(OdysseyNotFoundError):
-            recording = client.recordings.get(stream_id)
-        if recording is not None and all(getattr(recording, field) for field in FILES):
-            return recording
-        if time.monotonic() > deadline:
-            if recording is not None and recording.video_url:
-                return recording
-            raise Failed(
-                f"the recording was not ready within {seconds:g} s; "
-                f"look later: odyssey recordings get {stream_id}"
-            )
-        tick()
-        time.sleep(interval)
-
-
-def fetch_files(recording: Recording, folder: Path) -> dict[str, Path | None]:
-    """Fetches what the recording has; the name without `_url` → path, None where there is none."""
-    paths: dict[str, Path | None] = {}
-    for field, name in FILES.items():
-        url = getattr(recording, field)
-        paths[field.removesuffix("_url")] = None if url is None else _fetch(url, folder / name)
-    return paths
-
-
-def _fetch(url: str, path: Path) -> Path:
-    """Fetches into `NAME.part` and renames: a file under its own name is complete."""
-    import requests
-
-    partial = path.with_name(path.name + ".part")
     try:
-        with (
-            requests.get(
-                url,
-                stream=True,
-                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                auth=_without_authorization,
-            ) as answer,
-            partial.open("xb") as file,
-        ):
-            if not answer.ok:
-                raise Failed(f"could not fetch {path.name}: HTTP {answer.status_code}")
-            for chunk in answer.iter_content(_CHUNK):
-                file.write(chunk)
-        partial.rename(path)
-    except requests.RequestException as exc:
-        # Its own text shows the signed address.
-        raise Failed(f"could not fetch {path.name}: {type(exc).__name__}") from None
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+        return client.recordings.wait(stream_id, seconds, 0.1, tuple(FILES))
+    except OdysseyTimeoutError:
+        return client.recordings.wait(stream_id, timeout=1)
 
 
-def _without_authorization(request: PreparedRequest) -> PreparedRequest:
-    """Keeps requests from adding what a .netrc has: signed addresses refuse it."""
-    return request
+def fetch_files(client: Odyssey, recording: Recording, folder: Path) -> dict[str, Path | None]:
+    """Fetches what the recording has; artifact → path, None where there is none."""
+    return {
+        artifact: client.recordings.download(recording, folder / name, artifact)
+        if getattr(recording, f"{artifact}_url")
+        else None
+        for artifact, name in FILES.items()
+    }
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

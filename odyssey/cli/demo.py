@@ -194,7 +194,7 @@ def _perform(
     # Meanwhile, and whatever comes of the recording.
     sheet = executor.submit(_save_sheet, show, folder, is_live=options.live)
     recording, ready_s = _wait_for_recording(client, stream.id, screen, is_live=options.live)
-    files = {**fetch_files(recording, folder), "contact_sheet": sheet.result()}
+    files = {**fetch_files(client, recording, folder), "contact_sheet": sheet.result()}
     report = Report(
         service, show, folder, connect_ms, start_ms, stream.id, stats, recording, ready_s, files
     )
@@ -210,14 +210,7 @@ def _wait_for_recording(
 
     ended = time.monotonic()
     screen.say("Ended. Waiting for the recording.")
-    recording = wait_for_recording(
-        client,
-        stream_id,
-        seconds=120 if is_live else 20,
-        interval=1.0 if is_live else 0.1,
-        tick=lambda: screen.progress(f"  {time.monotonic() - ended:.1f} s"),
-    )
-    screen.clear()
+    recording = wait_for_recording(client, stream_id, seconds=120 if is_live else 20)
     return recording, time.monotonic() - ended
 
 

@@ -48,6 +48,8 @@ class Emulator:
     rewrite_prompts: whether prompts are applied in another wording than sent.
     trickle: whether ICE candidates are sent in messages of their own, not in the offer.
     image_to_video: whether streams may start from a picture.
+    bypass_expansion: whether the account has the privilege to have prompts applied as they are;
+        without it, a start that asks for that gets the reason `forbidden`, a simulation 403.
     bitrate: of the live video, in bit/s.
 
     Raises ValueError or TypeError for arguments that make no sense.
@@ -70,6 +72,7 @@ class Emulator:
         rewrite_prompts: bool = False,
         trickle: bool = False,
         image_to_video: bool = True,
+        bypass_expansion: bool = True,
         bitrate: int = 3_000_000,
     ) -> None:
         self._data_dir = None if data_dir is None else Path(data_dir)
@@ -85,6 +88,7 @@ class Emulator:
             rewrite_prompts=rewrite_prompts,
             trickle=trickle,
             image_to_video=image_to_video,
+            bypass_expansion=bypass_expansion,
         )
         self._starting = threading.Lock()  # one start or close at a time
         self._thread: threading.Thread | None = None

@@ -28,6 +28,7 @@ class Settings:
     rewrite_prompts: bool = False
     trickle: bool = False
     image_to_video: bool = True
+    bypass_expansion: bool = True
 
     def applied(self, prompt: str, *, bypass: bool = False) -> str:
         """The prompt as it is applied; `bypass` asks for it as it is."""

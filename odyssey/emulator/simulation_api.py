@@ -44,6 +44,8 @@ class SimulationApi:
         if fault := self._settings.faults.take(SimulationsForbidden):
             raise refused(403, fault.detail)
         wanted = SimulationRequest.of_body(await body_of(request))
+        if wanted.bypass_expansion and not self._settings.bypass_expansion:
+            raise refused(403, "the account may not bypass prompt expansion")
         try:
             await self._simulations.check(wanted)
         except ScriptError as exc:

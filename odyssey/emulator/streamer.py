@@ -149,6 +149,8 @@ class Streamer:
         request = StartRequest.read(message)
         if request.image is not None and not self._settings.image_to_video:
             raise StreamError("invalid_request", "this model does not start from a picture")
+        if request.bypass_expansion and not self._settings.bypass_expansion:
+            raise StreamError("forbidden", "the account may not bypass prompt expansion")
         self.prompts.append(request.prompt)
         await self._check_quota()
         applied = self._settings.applied(request.prompt, bypass=request.bypass_expansion)
