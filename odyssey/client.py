@@ -25,20 +25,21 @@ from odyssey._debug import log_to_stderr
 from odyssey._flat_names import FlatNames
 from odyssey._http import HttpClient
 from odyssey._images import ImageInput, encode_image
-from odyssey._live import ClientStats, Live
+from odyssey._live import Live
 from odyssey._sessions import request_credentials
+from odyssey._state import State
 from odyssey._telemetry import Telemetry
 from odyssey.capture import Capture
 from odyssey.config import AdvancedConfig, Settings, check_text, check_timeout
 from odyssey.errors import OdysseyStreamError
 from odyssey.frame_queue import FrameQueue, Overflow
-from odyssey.models import ClientCredentials, ConnectionStatus, StreamerCapabilities
+from odyssey.models import ClientCredentials
 from odyssey.recordings import Recordings
 from odyssey.simulations import Simulations
 from odyssey.stream import Stream
 
 
-class Odyssey(FlatNames):
+class Odyssey(FlatNames, State):
     """A client of the service. Every method blocks until it is done, at most `timeout` seconds.
 
     Making one does no I/O and starts no thread. Clients are safe to share between threads.
@@ -196,6 +197,11 @@ class Odyssey(FlatNames):
 
         Raises:
             As `connect`, as far as the REST API is concerned.
+
+        Example:
+            ```python
+            json.dumps(client.create_client_credentials().to_dict())    # send this to the program
+            ```
         """
         self._live.check_open()
         self._settings.require_key()
@@ -257,6 +263,11 @@ class Odyssey(FlatNames):
             OdysseyUsageError: a limit of the account (one of its classes).
             OdysseyTimeoutError: no answer in time; the connection stays up.
             OdysseyConnectionError: the connection was lost meanwhile.
+
+        Example:
+            ```python
+            stream_id = client.start_stream("A cat on a windowsill", portrait=False)
+            ```
         """
         check_text(prompt, "prompt")
         if image_path is not None:
@@ -312,6 +323,11 @@ class Odyssey(FlatNames):
             OdysseyStreamError: not connected, no stream, or the service refused.
             OdysseyTimeoutError: no acknowledgement in time.
             OdysseyConnectionError: the connection was lost meanwhile.
+
+        Example:
+            ```python
+            applied = client.interact("The cat yawns", timeout=10)
+            ```
         """
         if not check_text(prompt, "prompt").strip():
             raise ValueError("prompt must not be empty: say what should change")
@@ -324,6 +340,12 @@ class Odyssey(FlatNames):
             OdysseyStreamError: not connected, or no stream.
             OdysseyTimeoutError: no answer in time.
             OdysseyConnectionError: the connection was lost meanwhile.
+
+        Example:
+            ```python
+            client.end_stream()
+            recording = client.recordings.wait(stream_id)
+            ```
         """
         self._live.end(self._deadline(timeout))
 
@@ -333,6 +355,12 @@ class Odyssey(FlatNames):
         Args:
             maxsize: frames that it holds; 1 keeps the newest only.
             overflow: when full, `"drop_oldest"` or `"drop_newest"`.
+
+        Example:
+            ```python
+            with client.subscribe(maxsize=1) as newest:
+                frame = newest.get()
+            ```
         """
         self._live.check_open()
         return self._live.subscribe(maxsize, overflow)
@@ -344,36 +372,6 @@ class Odyssey(FlatNames):
     # Properties.
 
     @property
-    def is_connected(self) -> bool:
-        """Whether the connection is ready."""
-        return self._live.status is ConnectionStatus.CONNECTED
-
-    @property
-    def current_status(self) -> ConnectionStatus:
-        """Where the connection stands."""
-        return self._live.status
-
-    @property
-    def current_session_id(self) -> str | None:
-        """The session's id while connected."""
-        return self._live.session_id
-
-    @property
-    def last_applied_prompt(self) -> str | None:
-        """The prompt last acknowledged on the present or last connection, as it was applied."""
-        return self._live.applied_prompt
-
-    @property
-    def capabilities(self) -> StreamerCapabilities:
-        """What the streamer can do; before connecting, that it can do nothing special."""
-        return self._live.capabilities or StreamerCapabilities()
-
-    @property
-    def frames(self) -> FrameQueue:
-        """The frames of the running stream."""
-        return self._live.fanout.main
-
-    @property
     def recordings(self) -> Recordings:
         """Recordings of the account; needs no connection."""
         return self._recordings
@@ -382,11 +380,6 @@ class Odyssey(FlatNames):
     def simulations(self) -> Simulations:
         """Simulations of the account; needs no connection."""
         return self._simulations
-
-    @property
-    def stats(self) -> ClientStats:
-        """Counters, as of now."""
-        return self._live.stats
 
     def __repr__(self) -> str:
         return f"<Odyssey {self._settings.api_url} {self.current_status.value}>"

@@ -31,7 +31,16 @@ E = TypeVar("E", bound=Exception)
 
 
 class OdysseyError(Exception):
-    """Whatever this package raises by itself, except `ValueError` and `TypeError` for arguments."""
+    """Whatever this package raises by itself, except `ValueError` and `TypeError` for arguments.
+
+    Example:
+        ```python
+        try:
+            client.connect()
+        except OdysseyError as exc:
+            print(f"no video: {exc}")
+        ```
+    """
 
 
 class OdysseyAuthError(OdysseyError, ValueError):
@@ -64,6 +73,14 @@ class OdysseyTimeoutError(OdysseyConnectionError, TimeoutError):
     Attributes:
         partial: what had come by then: the frames of `take` (a list) or `stack` (an array), else
             None.
+
+    Example:
+        ```python
+        try:
+            frames = client.frames.take(48, timeout=5)
+        except OdysseyTimeoutError as exc:
+            frames = exc.partial                        # those that came in time
+        ```
     """
 
     def __init__(self, text: str = "", *, partial: Any = None) -> None:
@@ -161,6 +178,14 @@ class OdysseyUsageError(OdysseyError):
         action: what it advises to do.
         action_url: where to do that, or None.
         details: the numbers that belong to the code; an empty dict where none came.
+
+    Example:
+        ```python
+        try:
+            client.connect()
+        except OdysseyUsageError as exc:
+            print(exc.code, exc.message, exc.action, exc.details)
+        ```
     """
 
     def __init__(
@@ -205,6 +230,14 @@ class RateLimitError(OdysseyUsageError):
 
     Attributes:
         retry_after: seconds to wait before the next one, or None where the service didn't say.
+
+    Example:
+        ```python
+        try:
+            client.connect()
+        except RateLimitError as exc:
+            time.sleep(exc.retry_after or 10)           # then connect again
+        ```
     """
 
     retry_after: float | None = None

@@ -131,7 +131,13 @@ class VideoFrame:
         return self._picture.convert(format, out)
 
     def to_image(self) -> PIL.Image.Image:
-        """The picture as a `PIL.Image.Image` in mode RGB, with pixels of its own."""
+        """The picture as a `PIL.Image.Image` in mode RGB, with pixels of its own.
+
+        Example:
+            ```python
+            frame.to_image().resize((352, 640)).save("small.jpg")
+            ```
+        """
         from PIL import Image
 
         return Image.fromarray(self.to_ndarray())

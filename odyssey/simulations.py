@@ -111,6 +111,12 @@ class Simulations:
 
         Raises:
             OdysseyNotFoundError: there is no such job.
+
+        Example:
+            ```python
+            job = client.simulations.get(job_id)
+            print(job.status.value, len(job.streams))
+            ```
         """
         return self._get(job_id, Deadline.after(self._timeout))
 
@@ -129,6 +135,12 @@ class Simulations:
             active: True for those that are not over yet.
             limit: the most on this page, 1 to 100; the service's default is 20.
             offset: how many to skip.
+
+        Example:
+            ```python
+            for job in client.simulations.list(active=True, limit=10).jobs:
+                print(job.job_id, job.status.value)
+            ```
         """
         params: dict[str, object] = {}
         if status is not None:
@@ -155,7 +167,13 @@ class Simulations:
         active: bool | None = None,
         page_size: int = 100,
     ) -> Iterator[SimulationJobInfo]:
-        """Every job once, newest first, also while jobs come and, with a filter, go."""
+        """Every job once, newest first, also while jobs come and, with a filter, go.
+
+        Example:
+            ```python
+            failed = [job.job_id for job in client.simulations.iterate(status="failed")]
+            ```
+        """
         check_count(page_size, "page_size", 1, 100)
         seen: set[str] = set()
         offset, total = 0, 0
@@ -181,6 +199,12 @@ class Simulations:
         Raises:
             OdysseyNotFoundError: there is no such job.
             OdysseyRequestError: it is being rendered already, or over.
+
+        Example:
+            ```python
+            job = client.simulations.submit(script=script)
+            client.simulations.cancel(job.job_id)
+            ```
         """
         self._check_open()
         path = f"/simulation-jobs/{stream_path(job_id, 'job_id')}"
@@ -209,6 +233,12 @@ class Simulations:
         Raises:
             SimulationFailedError: it failed or was cancelled; its `job` says more.
             OdysseyTimeoutError: it was not over in time; it goes on.
+
+        Example:
+            ```python
+            job = client.simulations.wait(job_id, on_update=lambda job: print(job.status.value))
+            client.recordings.download(job.streams[0], "cat.mp4")
+            ```
         """
         job_id = check_text(getattr(job_or_id, "job_id", job_or_id), "job_or_id")
         deadline = Deadline.after(check_wait(timeout))

@@ -63,7 +63,14 @@ class Stream:
 
     @property
     def applied_prompt(self) -> str | None:
-        """The prompt last acknowledged, as the service applied it."""
+        """The prompt last acknowledged, as the service applied it.
+
+        Example:
+            ```python
+            stream.interact("The cat yawns")
+            print(stream.applied_prompt)
+            ```
+        """
         return self._client.last_applied_prompt
 
     @property
@@ -73,15 +80,36 @@ class Stream:
 
     @property
     def is_active(self) -> bool:
-        """Whether it has started and not ended yet."""
+        """Whether it has started and not ended yet.
+
+        Example:
+            ```python
+            if stream.is_active:
+                stream.interact("The cat yawns")
+            ```
+        """
         return self._id is not None and self._client._live.stream_id == self._id
 
     def interact(self, prompt: str, *, timeout: float | None = None) -> str:
-        """As `client.interact`."""
+        """As `client.interact`.
+
+        Example:
+            ```python
+            applied = stream.interact("The cat yawns", timeout=10)
+            ```
+        """
         return self._client.interact(prompt, timeout=timeout)
 
     def end(self, *, timeout: float | None = None) -> None:
-        """Ends it; does nothing if it is over. As `client.end_stream` otherwise."""
+        """Ends it; does nothing if it is over. As `client.end_stream` otherwise.
+
+        Example:
+            ```python
+            with client.stream("A cat on a windowsill") as stream:
+                clip = stream.frames.take(48)
+                stream.end()
+            ```
+        """
         if not self.is_active:
             return
         try:

@@ -32,7 +32,7 @@ LAYERS = (
     {"_recording_frames"},
     {"recordings", "spectator", "_live"},
     {"simulations", "stream", "capture"},
-    {"_flat_names"},
+    {"_flat_names", "_state"},
     {"client"},
     {"__init__"},
     {"cli", "__main__", "pytest_plugin"},
