@@ -21,6 +21,7 @@ from odyssey import (
     OdysseyServerError,
     OdysseyTimeoutError,
 )
+from odyssey._rtc import signaling
 from odyssey.emulator import Emulator, Limits, faults
 
 from .helpers import our_threads, wait_until
@@ -395,3 +396,12 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(client: Odyssey) ->
         with pytest.raises(ValueError, match="timeout"):
             client.connect(timeout=timeout)
     assert client.current_status is ConnectionStatus.DISCONNECTED
+
+
+def test_keepalives_are_sent(
+    client: Odyssey, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert signaling.KEEPALIVE_INTERVAL == 10.0
+    monkeypatch.setattr(signaling, "KEEPALIVE_INTERVAL", 0.05)
+    client.connect()
+    wait_until(lambda: emulator.connections[0].keepalives >= 3, what="three keepalives")

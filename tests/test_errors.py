@@ -37,7 +37,7 @@ from odyssey.errors import (
 
 from .strategies import JSON
 
-# As api.md draws it: each class and all that it is directly made of.
+# As the contract draws it: each class and all that it is directly made of.
 TREE: dict[type[OdysseyError], tuple[type[BaseException], ...]] = {
     OdysseyError: (Exception,),
     OdysseyAuthError: (OdysseyError, ValueError),
@@ -207,7 +207,7 @@ def test_a_status_comes_with_advice(status: int, advice: str) -> None:
     assert advice in str(error_from_status(status, None, "could not"))
 
 
-# Every code of protocol.md, the second name of one of them included.
+# Every code of the protocol, the second name of one of them included.
 CODES = {
     "MONTHLY_LIMIT_REACHED": MonthlyLimitReachedError,
     "CONCURRENT_LIMIT_REACHED": ConcurrentLimitReachedError,

@@ -6,14 +6,16 @@ import gc
 import subprocess
 import sys
 import textwrap
+import threading
 import weakref
+from collections import Counter
 
 import pytest
 
 from odyssey import Odyssey
 from odyssey.emulator import Emulator
 
-from .helpers import open_files, our_threads, wait_until
+from .helpers import OUR_THREADS, open_files, our_threads, wait_until
 
 
 def test_ten_connections_leave_nothing(emulator: Emulator) -> None:
@@ -39,6 +41,11 @@ def test_ten_connections_leave_nothing(emulator: Emulator) -> None:
     assert all(c.client_disconnecting for c in emulator.connections)
 
 
+def thread_counts() -> Counter[str]:
+    """How many threads of each name: several of one name count as several."""
+    return Counter(t.name for t in threading.enumerate() if t.name.startswith(OUR_THREADS))
+
+
 def test_ten_connections_of_one_client_leave_nothing(client: Odyssey, emulator: Emulator) -> None:
     def cycle() -> None:
         client.connect(on_stream_ended=lambda: None, on_video_frame=lambda frame: None)
@@ -47,11 +54,13 @@ def test_ten_connections_of_one_client_leave_nothing(client: Odyssey, emulator: 
         client.disconnect()
 
     cycle()
-    wait_until(lambda: not {"odyssey-frames", "odyssey-events"} & our_threads())
-    threads, files = our_threads(), open_files()
+    passing = {"odyssey-frames", "odyssey-events", "video-decoder"}
+    wait_until(lambda: not passing & our_threads(), what=f"{passing} gone")
+    wait_until(lambda: all(c.state == "closed" for c in emulator.connections))
+    threads, files = thread_counts(), open_files()
     for _ in range(10):
         cycle()
-    wait_until(lambda: our_threads() <= threads, what="threads")
+    wait_until(lambda: not thread_counts() - threads, what="threads")
     wait_until(lambda: open_files() <= files, what="files")
 
 

@@ -248,7 +248,7 @@ def test_closing_answers_everybody_and_forgets_all() -> None:
 
 @attrs.define
 class Model:
-    """What api.md says, written down naively: a list of [prompt, still waiting]."""
+    """What the contract says, written down naively: a list of [prompt, still waiting]."""
 
     line: list[tuple[str, int, bool]] = attrs.field(factory=list)
 

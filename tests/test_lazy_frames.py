@@ -1,0 +1,49 @@
+"""A live frame stays as the decoder made it until somebody reads it, in the reader's thread."""
+
+from __future__ import annotations
+
+import threading
+
+import av
+import pytest
+
+from odyssey import Odyssey
+from odyssey._rtc.picture import DecodedPicture
+
+from .helpers import wait_until
+
+
+@pytest.fixture
+def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The thread of each conversion."""
+    threads: list[str] = []
+    reformatted = DecodedPicture._reformatted
+
+    def recorded(picture: DecodedPicture, format: str) -> av.VideoFrame:
+        threads.append(threading.current_thread().name)
+        return reformatted(picture, format)
+
+    monkeypatch.setattr(DecodedPicture, "_reformatted", recorded)
+    return threads
+
+
+def test_a_frame_is_converted_once_and_by_its_reader(
+    connected: Odyssey, conversions: list[str]
+) -> None:
+    subscription = connected.subscribe()
+    with connected.stream("A cat"):
+        wait_until(lambda: connected.frames.stats.received >= 12, what="12 frames")
+        frame, same = connected.frames.get(), subscription.get()
+        assert frame.timestamp_ms == same.timestamp_ms
+        assert conversions == []  # handed out, but not read
+
+        data = frame.data
+        assert data.shape == (1280, 704, 3)
+        assert frame.data is data
+        assert same.data is data
+        assert conversions == [threading.current_thread().name]
+
+        received = connected.frames.stats.received
+        wait_until(lambda: connected.frames.stats.received >= received + 3, what="3 more")
+    subscription.close()
+    assert conversions == [threading.current_thread().name]  # never on "odyssey-media"
