@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ from odyssey._protocol.state import NEXT_STATUS, Need, describe_missing
 from odyssey._redact import redacted
 from odyssey._rtc.conversation import Conversation, EventListener
 from odyssey._rtc.peer import IceServerLike, Peer
-from odyssey._rtc.picture import DecodedPicture
+from odyssey._rtc.receiving import live_frame
 from odyssey._rtc.signaling import CLEAN_CODES, Refused, Signaling
 from odyssey.errors import (
     OdysseyConnectionError,
@@ -191,16 +190,7 @@ class Connection:
         index = self.frames_received
         self.frames_received += 1
         stream_id, prompt = self.conversation.shown_by(arrived_at)
-        video_frame = VideoFrame(
-            DecodedPicture(frame),
-            frame.width,
-            frame.height,
-            timestamp_ms=round(frame.time * 1000) if frame.pts is not None else 0,
-            index=index,
-            received_at=time.monotonic(),
-            stream_id=stream_id,
-            prompt=prompt,
-        )
+        video_frame = live_frame(frame, index, stream_id, prompt)
         self._fanout.put(video_frame, idle=stream_id is None)
         self._listener.frame(video_frame)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 import time
@@ -18,7 +17,7 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.sdp import candidate_from_sdp
 
@@ -26,6 +25,7 @@ from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
 from odyssey._rtc import hooks
 from odyssey._rtc.jitter_buffer import MarkerJitterBuffer
+from odyssey._rtc.receiving import drain
 
 logger = logging.getLogger(__name__)
 
@@ -179,12 +179,7 @@ class Peer:
     async def _receive(
         self, track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]
     ) -> None:
-        """Drains the track always: aiortc's queue behind it has no bound."""
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                frame = await track.recv()
-                if isinstance(frame, av.VideoFrame):
-                    deliver(frame)
+        await drain(track, deliver)
         if track is self._track:
             self._lost("the service ended the video track")
 

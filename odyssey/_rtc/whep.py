@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -16,12 +14,12 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.mediastreams import MediaStreamTrack
 from aiortc.sdp import MediaDescription, SessionDescription
 
 from odyssey._rtc import hooks
 from odyssey._rtc.peer import IceServerLike, usable_servers
-from odyssey._rtc.picture import DecodedPicture
+from odyssey._rtc.receiving import drain, live_frame
 from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyServerError
 from odyssey.frames import VideoFrame
 
@@ -142,28 +140,14 @@ class Spectator:
     async def _receive(
         self, track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]
     ) -> None:
-        """Drains the track always: aiortc's queue behind it has no bound."""
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                frame = await track.recv()
-                if isinstance(frame, av.VideoFrame):
-                    deliver(frame)
+        await drain(track, deliver)
         if track is self._track:
             self._end_soon()
 
     def _deliver(self, frame: av.VideoFrame) -> None:
         index = self._frames_received
         self._frames_received += 1
-        self._listener.frame(
-            VideoFrame(
-                DecodedPicture(frame),
-                frame.width,
-                frame.height,
-                timestamp_ms=round(frame.time * 1000) if frame.pts is not None else 0,
-                index=index,
-                received_at=time.monotonic(),
-            )
-        )
+        self._listener.frame(live_frame(frame, index))
 
     async def _ask_for_key_frame(self) -> None:
         """On joining, and again until a picture came: the stream's next one may be far away."""
