@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
 
 import psutil
@@ -25,6 +26,20 @@ def wait_until(condition: Callable[[], T], seconds: float = 10.0, what: str = ""
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what or condition}")
         time.sleep(0.01)
+
+
+def in_thread(call: Callable[[], object]) -> Future[object]:
+    """The call's outcome, made in a thread of its own."""
+    outcome: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as exc:
+            outcome.set_exception(exc)
+
+    threading.Thread(target=run, daemon=True).start()
+    return outcome
 
 
 def our_threads() -> set[str]:

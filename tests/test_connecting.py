@@ -24,7 +24,7 @@ from odyssey import (
 from odyssey._rtc import signaling
 from odyssey.emulator import Emulator, Limits, faults
 
-from .helpers import our_threads, wait_until
+from .helpers import in_thread, our_threads, wait_until
 
 QUICK = AdvancedConfig(initial_retry_delay_ms=10, max_retry_delay_ms=20)
 NO_RETRY = AdvancedConfig(max_retries=0)
@@ -262,42 +262,25 @@ def test_the_queue_timeout(emulator: Emulator) -> None:
 
 def test_disconnecting_ends_another_threads_connecting(emulator: Emulator) -> None:
     emulator.faults.inject(faults.QueueBusy())
-    caught: list[BaseException] = []
-
-    def connect() -> None:
-        try:
-            client.connect()
-        except BaseException as exc:
-            caught.append(exc)
-
     with make(emulator) as client:
-        thread = threading.Thread(target=connect)
-        thread.start()
+        connecting = in_thread(client.connect)
         wait_until(lambda: client.current_status is ConnectionStatus.AUTHENTICATING)
         client.disconnect()
-        thread.join(5)
-    assert isinstance(caught[0], OdysseyConnectionError)
+        assert isinstance(connecting.exception(5), OdysseyConnectionError)
+        emulator.faults.clear()
+        assert client.connect().is_connected
 
 
 def test_disconnecting_ends_another_threads_signaling(emulator: Emulator) -> None:
     emulator.faults.inject(faults.NoOffer())
-    caught: list[BaseException] = []
-
-    def connect() -> None:
-        try:
-            client.connect()
-        except BaseException as exc:
-            caught.append(exc)
-
     with make(emulator) as client:
-        thread = threading.Thread(target=connect)
-        thread.start()
+        connecting = in_thread(client.connect)
         wait_until(lambda: client.current_status is ConnectionStatus.CONNECTING)
         client.disconnect()
-        thread.join(5)
-        assert not thread.is_alive()
+        assert isinstance(connecting.exception(5), OdysseyConnectionError)
         assert client.current_status is ConnectionStatus.DISCONNECTED
-    assert isinstance(caught[0], OdysseyConnectionError)
+        emulator.faults.clear()
+        assert client.connect().is_connected
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 
 import pytest
 
@@ -23,22 +21,7 @@ from odyssey import (
 )
 from odyssey.emulator import Emulator, Limits, faults
 
-from .helpers import wait_until
-
-
-def in_thread(call: Callable[[], object]) -> Future[object]:
-    """The call's outcome, made in a thread of its own."""
-    outcome: Future[object] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(call())
-        except BaseException as exc:
-            outcome.set_exception(exc)
-
-    threading.Thread(target=run, daemon=True).start()
-    return outcome
-
+from .helpers import in_thread, wait_until
 
 # Replies that are late, lost, doubled or swapped.
 
