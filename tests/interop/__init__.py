@@ -1,0 +1,1 @@
+"""The service's own web SDK, in a real browser, against the emulator."""

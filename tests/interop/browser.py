@@ -1,0 +1,115 @@
+"""A real browser with the web SDK loaded, driven by WebDriver."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+from odyssey.emulator import read_frame_number
+
+from ..helpers import wait_until
+
+#: Headless, in a container, without a look at any network of its own.
+_ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",  # a machine without a network
+    "--window-size=1400,1400",
+)
+
+_RUN = """
+const done = arguments[arguments.length - 1];
+const args = [...arguments].slice(0, -1);
+(async () => { %s })().then(
+  (value) => done({ value: value === undefined ? null : value }),
+  (error) => done({ name: error?.name ?? "", message: error?.message ?? String(error),
+                    text: String(error) }),
+);
+"""
+
+
+class WebError(Exception):
+    """What JavaScript threw: its `name`, its `message`, and what a console shows of it."""
+
+    def __init__(self, name: str, message: str, text: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
+        self.text = text
+
+
+class Page:
+    """The browser's one page."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+
+    def open(self, url: str, api_url: str | None = None) -> None:
+        """Load a page that reads the service's address from `window.__ODYSSEY_API_URL__`."""
+        script = f"window.__ODYSSEY_API_URL__ = {json.dumps(api_url)};"
+        added = self.driver.execute_cdp_cmd(
+            "Page.addScriptToEvaluateOnNewDocument", {"source": script}
+        )
+        try:
+            self.driver.get(url)
+        finally:
+            self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+    def run(self, body: str, *args: object, timeout: float = 30.0) -> Any:
+        """What the body of an async function returns, given `args`; raises WebError."""
+        self.driver.set_script_timeout(timeout)
+        answer = self.driver.execute_async_script(_RUN % body, *args)
+        if "value" not in answer:
+            raise WebError(answer["name"], answer["message"], answer["text"])
+        return answer["value"]
+
+    def events(self, name: str) -> list[list[Any]]:
+        """What the callbacks of that name were given so far, oldest first."""
+        return [event[1:] for event in self.run("return events") if event[0] == name]
+
+    def picture(self) -> npt.NDArray[np.uint8]:
+        """What the page's video shows now, (height, width, 3) uint8 RGB."""
+        _, _, data = self.run("return picture()").partition(",")
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+
+    def frame_number(self) -> int:
+        """The number that the video's pixels carry, once they carry one."""
+        return wait_until(self._frame_numbers, 10, "a picture with a frame number")[0]
+
+    def _frame_numbers(self) -> list[int]:
+        """The number, or nothing: 0 is a number, too."""
+        if not self.run("return document.querySelector('video').videoWidth"):
+            return []
+        number = read_frame_number(self.picture())
+        return [] if number is None else [number]
+
+    def save(self, path: Path) -> None:
+        """A screenshot, as PNG."""
+        self.driver.save_screenshot(str(path))
+
+
+def start_browser(profile: Path, chromium: str, chromedriver: str) -> Chrome:
+    """A browser with an empty profile in the folder `profile`."""
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for argument in (*_ARGUMENTS, f"--user-data-dir={profile}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return Chrome(options=options, service=Service(chromedriver))
