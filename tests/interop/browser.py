@@ -80,6 +80,24 @@ class Page:
             raise WebError(answer["name"], answer["message"], answer["text"])
         return answer["value"]
 
+    def connect(self) -> None:
+        """Connects `client`, notes its events, and plays what comes."""
+        self.run("await play(await client.connect(noting()))")
+
+    def start(self, prompt: str, **options: object) -> str:
+        """Starts a stream, as `startStream` would; its id."""
+        return str(
+            self.run("return await client.startStream(args[0])", {"prompt": prompt, **options})
+        )
+
+    def interact(self, prompt: str) -> str:
+        """The prompt as acknowledged."""
+        return str(self.run("return await client.interact({ prompt: args[0] })", prompt))
+
+    def wait_for_event(self, name: str, seconds: float = 10.0) -> list[Any]:
+        """What the first callback of that name was given, once it was called."""
+        return wait_until(lambda: self.events(name), seconds, f"{name} was not called")[0]
+
     def events(self, name: str) -> list[list[Any]]:
         """What the callbacks of that name were given so far, oldest first."""
         return [event[1:] for event in self.run("return events") if event[0] == name]

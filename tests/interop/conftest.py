@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
+import re
 import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,23 +56,22 @@ def _call(command: list[str], folder: Path) -> None:
     assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout}\n{done.stderr}"
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep the tests' output for the tests."""
-
-
 @pytest.fixture(scope="session")
 def pages(bundle: Path) -> Iterator[str]:
-    """The address of the pages: another origin than the emulator's."""
-    handler = functools.partial(_Quiet, directory=str(bundle))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, name="interop-pages")
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    """The address of the pages: another origin than the emulator's.
+
+    Served by a process of its own: the browser keeps spare connections open, which would look like
+    sockets that a test left behind.
+    """
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
+    with subprocess.Popen(
+        command, cwd=bundle, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        port = re.search(r" port (\d+) ", process.stdout.readline())
+        assert port is not None
+        yield f"http://127.0.0.1:{port[1]}"
+        process.terminate()
 
 
 @pytest.fixture(scope="session")
@@ -93,8 +91,21 @@ def blank(driver: Any) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(blank: Page, pages: str, emulator: Emulator) -> Page:
-    """A page with the web SDK that talks to the emulator; `client` is made there with its key."""
-    blank.open(f"{pages}/sdk.html", emulator.url)
-    blank.run("window.client = new odyssey.Odyssey({ apiKey: args[0] })", emulator.api_key)
-    return blank
+def open_sdk(blank: Page, pages: str) -> Callable[..., Page]:
+    """Loads the page with the web SDK, and makes `client` there with a key: the emulator's own, if
+    none is given.
+    """
+
+    def open_(emulator: Emulator, api_key: str | None = None) -> Page:
+        blank.open(f"{pages}/sdk.html", emulator.url)
+        key = emulator.api_key if api_key is None else api_key
+        blank.run("window.client = new odyssey.Odyssey({ apiKey: args[0] })", key)
+        return blank
+
+    return open_
+
+
+@pytest.fixture
+def page(open_sdk: Callable[..., Page], emulator: Emulator) -> Page:
+    """A page with the web SDK that talks to the emulator."""
+    return open_sdk(emulator)
