@@ -1,5 +1,6 @@
 // The web SDK as a global, for scripts that a test runs in the page; and what it calls back with.
 import * as odyssey from "@odysseyml/odyssey";
+import "./picture.js";
 
 window.odyssey = odyssey;
 window.events = [];
@@ -44,14 +45,5 @@ window.play = async (source) => {
   return video;
 };
 
-// What the video element shows now, as a PNG's data URL.
-window.picture = () => {
-  const video = document.querySelector("video");
-  const canvas = document.createElement("canvas");
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
-  canvas.getContext("2d").drawImage(video, 0, 0);
-  return canvas.toDataURL("image/png");
-};
 
 window.ready = true;
