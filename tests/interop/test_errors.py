@@ -74,6 +74,19 @@ def test_too_many_sessions(page: Page, emulator: Emulator) -> None:
     assert rejection["details"]["limit"] == 0
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "No streamers available. Please try again later."),
+        (1, "Timed out waiting for a streamer (1s)"),
+    ],
+)
+def test_a_queue_that_does_not_end(page: Page, emulator: Emulator, seconds: int, said: str) -> None:
+    emulator.faults.inject(faults.QueueBusy())
+    page.run("client.config.advanced.queueTimeout = args[0]", seconds)
+    assert page.run(_REJECTION)["message"] == said
+
+
 def test_a_failing_service(page: Page, emulator: Emulator) -> None:
     emulator.faults.inject(faults.HttpStatus(path="/sessions/request", status=500), times=1)
     assert page.run(_REJECTION)["message"].startswith("API request failed: 500")
