@@ -8,6 +8,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from odyssey import VideoFrame
 from odyssey._rtc.picture import DecodedPicture
+from odyssey.frames import Array
 
 
 def decoded(
@@ -34,9 +35,9 @@ class CountingPicture(DecodedPicture):
 
     conversions = 0
 
-    def _reformatted(self, format: str) -> av.VideoFrame:
+    def _write(self, format: str, out: Array) -> None:
         self.conversions += 1
-        return super()._reformatted(format)
+        super()._write(format, out)
 
 
 def frame(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 
-import av
 import pytest
 
 from odyssey import Odyssey
 from odyssey._rtc.picture import DecodedPicture
+from odyssey.frames import Array
 
 from .helpers import wait_until
 
@@ -17,13 +17,13 @@ from .helpers import wait_until
 def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The thread of each conversion."""
     threads: list[str] = []
-    reformatted = DecodedPicture._reformatted
+    write = DecodedPicture._write
 
-    def recorded(picture: DecodedPicture, format: str) -> av.VideoFrame:
+    def recorded(picture: DecodedPicture, format: str, out: Array) -> None:
         threads.append(threading.current_thread().name)
-        return reformatted(picture, format)
+        write(picture, format, out)
 
-    monkeypatch.setattr(DecodedPicture, "_reformatted", recorded)
+    monkeypatch.setattr(DecodedPicture, "_write", recorded)
     return threads
 
 

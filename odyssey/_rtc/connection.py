@@ -40,7 +40,7 @@ VERDICT_GRACE = 1.0
 
 
 class Listener(EventListener, Protocol):
-    """Who hears of events and frames; no call blocks."""
+    """Who hears of events, and of frames on the decoder's thread; no call blocks."""
 
     def frame(self, frame: VideoFrame) -> None: ...
     def finish(self) -> None: ...
@@ -49,8 +49,8 @@ class Listener(EventListener, Protocol):
 class Connection:
     """Signaling and the peer, until one of them ends; what is said over them is its `conversation`.
 
-    The coroutines run on the media thread, and everything is changed there only. Other threads
-    read the public attributes: each is one value, replaced as a whole.
+    The coroutines run on the media thread, and everything but `frames_received` is changed there
+    only. Other threads read the public attributes: each is one value, replaced as a whole.
     """
 
     def __init__(
@@ -187,6 +187,7 @@ class Connection:
     # What the peer reports (PeerListener).
 
     def frame_decoded(self, frame: av.VideoFrame, arrived_at: float) -> None:
+        """On the decoder's thread, which alone counts the frames."""
         index = self.frames_received
         self.frames_received += 1
         stream_id, prompt = self.conversation.shown_by(arrived_at)

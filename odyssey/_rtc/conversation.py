@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+import attrs
+
 from odyssey._fanout import FrameFanout
 from odyssey._protocol import messages
 from odyssey._protocol.replies import PendingReplies, Request
@@ -33,9 +35,18 @@ class EventListener(Protocol):
     def emit(self, name: str, *args: object) -> None: ...
 
 
+@attrs.frozen
+class _Showing:
+    """What the picture shows."""
+
+    stream_id: str | None = None
+    prompt: str | None = None  # last acknowledged, of this stream or the last one
+    since: float = 0.0  # of the stream, `time.monotonic()`
+
+
 class Conversation:
     """The stream on a connection, and the calls that wait for a reply. On the media thread only,
-    but for the attributes: each is one value, replaced as a whole.
+    but for the attributes and `shown_by`: what they read is one value, replaced as a whole.
 
     Attributes:
         stream_id: the stream that runs.
@@ -44,24 +55,31 @@ class Conversation:
     """
 
     def __init__(self, fanout: FrameFanout, listener: EventListener) -> None:
-        self.stream_id: str | None = None
-        self.applied_prompt: str | None = None
         self.verdict: OdysseyError | None = None
         self._fanout = fanout
         self._listener = listener
         self._pending: PendingReplies[asyncio.Future[str]] = PendingReplies()
-        self._started_at = 0.0
+        self._showing = _Showing()
         self._peer: Peer | None = None
         self._signaling: Signaling | None = None
+
+    @property
+    def stream_id(self) -> str | None:
+        return self._showing.stream_id
+
+    @property
+    def applied_prompt(self) -> str | None:
+        return self._showing.prompt
 
     def shown_by(self, arrived_at: float) -> tuple[str | None, str | None]:
         """The stream that a picture belongs to and the prompt that it should show.
 
         A picture that arrived before the stream's start, and was decoded after it, is none of it.
         """
-        if self.stream_id is None or arrived_at < self._started_at:
+        showing = self._showing
+        if showing.stream_id is None or arrived_at < showing.since:
             return None, None
-        return self.stream_id, self.applied_prompt
+        return showing.stream_id, showing.prompt
 
     def open(self, peer: Peer, signaling: Signaling) -> None:
         """The connection is ready: from now on there is something to talk over."""
@@ -70,7 +88,7 @@ class Conversation:
     def close(self, error: OdysseyError) -> None:
         """The connection is over: everybody who waits gets `error`."""
         self._peer = self._signaling = None
-        self.stream_id = None
+        self._show_nothing()
         _refuse(self._pending.close(), error)
 
     async def start(
@@ -176,6 +194,9 @@ class Conversation:
         else:
             self._stream_error(redacted(message.reason), redacted(message.message))
 
+    def _show_nothing(self) -> None:
+        self._showing = attrs.evolve(self._showing, stream_id=None)
+
     # What the streamer says.
 
     def _stream_started(self, message: messages.StreamStarted) -> None:
@@ -184,11 +205,11 @@ class Conversation:
             return
         entry = self._pending.started(message.applied_prompt)
         assert entry is not None
-        self.applied_prompt = (
-            entry.prompt if message.applied_prompt is None else message.applied_prompt
+        self._showing = _Showing(
+            message.stream_id,
+            entry.prompt if message.applied_prompt is None else message.applied_prompt,
+            time.monotonic(),
         )
-        self.stream_id = message.stream_id
-        self._started_at = time.monotonic()
         # The queue is live before the caller hears of it, so that it misses no frame.
         self._fanout.feed(Feed.LIVE)
         self._listener.emit("on_stream_started", message.stream_id)
@@ -197,7 +218,7 @@ class Conversation:
     def _acknowledged(self, prompt: str) -> None:
         entry = self._pending.acknowledged(prompt)
         if self.stream_id is not None:
-            self.applied_prompt = prompt
+            self._showing = attrs.evolve(self._showing, prompt=prompt)
         self._listener.emit("on_interact_acknowledged", prompt)
         if entry is None:
             logger.debug("an acknowledgement that answers no interaction")
@@ -214,7 +235,7 @@ class Conversation:
             logger.debug("ignored a stream_ended of a stream before this one")
             return
         if self.stream_id is not None:
-            self.stream_id = None
+            self._show_nothing()
             self._fanout.feed(Feed.ENDED)
             self._listener.emit("on_stream_ended")
         ended = OdysseyStreamError(
@@ -235,7 +256,7 @@ class Conversation:
         self.verdict = error
         self._fanout.feed(Feed.FAILED, error)
         if self.stream_id is not None:
-            self.stream_id = None
+            self._show_nothing()
             self._listener.emit("on_stream_ended")
         _refuse(self._pending.close(), error)
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+import queue
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
-from aiortc import RTCPeerConnection
-from aiortc.jitterbuffer import JitterBuffer
+from aiortc import RTCPeerConnection, RTCRtpReceiver
+from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.mediastreams import MediaStreamTrack
+from aiortc.rtp import RtpPacket
 
-from odyssey._rtc.jitter_buffer import MarkerJitterBuffer
+from odyssey._rtc.short_path import BandwidthEstimate, Packet, ShortPath
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +28,28 @@ STUN_TIMEOUT = 0.6
 TURN_TIMEOUT = 2.0
 
 _JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+_DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
+_CODECS = "_RTCRtpReceiver__codecs"
+_STATISTICS = "_RTCRtpReceiver__remote_streams"
+_NACK_GENERATOR = "_RTCRtpReceiver__nack_generator"
+_BANDWIDTH = "_RTCRtpReceiver__remote_bitrate_estimator"
+_HANDLE_RTP = "_handle_rtp_data"  # of the DTLS transport
+_SEND_NACK = "_send_rtcp_nack"
 _SEND_PLI = "_send_rtcp_pli"
 _CONSENT_TASK = "_query_consent_task"  # of aioice: None once nobody consents any more
+
+
+class PacketSink(Protocol):
+    """What aiortc's receiver uses of its jitter buffer."""
+
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]: ...
+
+
+class FrameSink(Protocol):
+    """What aiortc's receiver, and its decoder's thread, use of the queue between them."""
+
+    def get(self) -> Any: ...
+    def put(self, item: Any) -> None: ...
 
 
 def bound_gathering(pc: RTCPeerConnection) -> None:
@@ -58,20 +80,74 @@ async def _gather(
     return await gather(component=component, addresses=addresses or ["127.0.0.1"], timeout=seconds)
 
 
-def release_on_marker(pc: RTCPeerConnection, track: MediaStreamTrack) -> MarkerJitterBuffer | None:
-    """Gives the receiver of `track` a `MarkerJitterBuffer`; None where that isn't possible.
+def receive_through(
+    pc: RTCPeerConnection, track: MediaStreamTrack, buffer: PacketSink, decoder: FrameSink
+) -> bool:
+    """Puts `buffer` in the place of the jitter buffer of the receiver of `track`, and `decoder` in
+    that of the queue to its decoder; False where that isn't possible.
 
     Called in the `track` handler, before anything is received.
     """
-    receiver = next((r for r in pc.getReceivers() if r.track is track), None)
-    if not isinstance(getattr(receiver, _JITTER_BUFFER, None), JitterBuffer) or not hasattr(
-        JitterBuffer, "_remove_frame"
+    receiver = _receiver_of(pc, track)
+    if not isinstance(getattr(receiver, _JITTER_BUFFER, None), JitterBuffer) or not isinstance(
+        getattr(receiver, _DECODER_QUEUE, None), queue.Queue
     ):
-        logger.warning("this aiortc has another jitter buffer: frames come one frame later")
-        return None
-    buffer = MarkerJitterBuffer()
+        logger.warning("this aiortc receives in another way: frames come one frame later")
+        return False
     setattr(receiver, _JITTER_BUFFER, buffer)
-    return buffer
+    setattr(receiver, _DECODER_QUEUE, decoder)
+    return True
+
+
+def shorten_path(
+    pc: RTCPeerConnection, track: MediaStreamTrack, take: Callable[[Any, Packet], None]
+) -> bool:
+    """Leads the packets of `track`, but for one of each frame, past aiortc, to `take`.
+
+    Called after `receive_through`, whose buffer has to ask for missing packets from then on.
+    """
+    receiver = _receiver_of(pc, track)
+    transport = None if receiver is None else receiver.transport
+    codecs, statistics = getattr(receiver, _CODECS, None), getattr(receiver, _STATISTICS, None)
+    estimator = getattr(receiver, _BANDWIDTH, None)
+    handle = getattr(transport, _HANDLE_RTP, None)
+    if (
+        not isinstance(codecs, dict)
+        or not isinstance(statistics, dict)
+        or not hasattr(receiver, _NACK_GENERATOR)
+        or not hasattr(estimator, "add")
+        or handle is None
+    ):
+        logger.info("this aiortc handles packets in another way: they take the long one")
+        return False
+    path = ShortPath(handle, take, codecs, statistics)
+    setattr(receiver, _BANDWIDTH, BandwidthEstimate(estimator, path))
+    setattr(receiver, _NACK_GENERATOR, None)
+    setattr(transport, _HANDLE_RTP, path.handle)
+    return True
+
+
+class Feedback:
+    """What a receiver of video asks its sender for. Where this aiortc can't, nothing is asked."""
+
+    def __init__(self, pc: RTCPeerConnection, track: MediaStreamTrack) -> None:
+        receiver = _receiver_of(pc, track)
+        self._nack = getattr(receiver, _SEND_NACK, None)
+        self._pli = getattr(receiver, _SEND_PLI, None)
+
+    async def request_packets(self, source: int, numbers: Sequence[int]) -> None:
+        """Once more (NACK)."""
+        if self._nack is not None:
+            await self._nack(source, list(numbers))
+
+    async def request_key_frame(self, source: int) -> None:
+        """A picture that needs none before it (PLI)."""
+        if self._pli is not None:
+            await self._pli(source)
+
+
+def _receiver_of(pc: RTCPeerConnection, track: MediaStreamTrack) -> RTCRtpReceiver | None:
+    return next((r for r in pc.getReceivers() if r.track is track), None)
 
 
 def went_silent(pc: RTCPeerConnection) -> bool:
@@ -90,7 +166,7 @@ async def request_key_frame(pc: RTCPeerConnection, track: MediaStreamTrack) -> b
 
     False: nothing has come from it yet, so there is nobody to ask. None: this aiortc can't ask.
     """
-    receiver = next((r for r in pc.getReceivers() if r.track is track), None)
+    receiver = _receiver_of(pc, track)
     send = getattr(receiver, _SEND_PLI, None)
     if receiver is None or send is None:
         logger.warning("this aiortc can't ask for a key frame: the picture comes with the next one")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 import av
@@ -24,8 +23,8 @@ from aiortc.sdp import candidate_from_sdp
 from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
 from odyssey._rtc import hooks
-from odyssey._rtc.jitter_buffer import MarkerJitterBuffer
 from odyssey._rtc.receiving import drain
+from odyssey._rtc.video_receiver import VideoReceiver
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +42,9 @@ class IceServerLike(Protocol):
 
 
 class PeerListener(Protocol):
-    """Who hears what happens to a peer; called on the media thread."""
+    """Who hears what happens to a peer; called on the media thread, but for `frame_decoded`, which
+    may be called on the decoder's.
+    """
 
     def frame_decoded(self, frame: av.VideoFrame, arrived_at: float) -> None: ...
     def message_received(self, data: str | bytes) -> None: ...
@@ -61,8 +62,7 @@ class Peer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._channels: dict[str, RTCDataChannel] = {}
         self._early_candidates: list[RemoteCandidate] = []
-        self._track: MediaStreamTrack | None = None
-        self._jitter_buffer: MarkerJitterBuffer | None = None
+        self._video: VideoReceiver | None = None
         self._max_message_size = DEFAULT_MESSAGE_SIZE
         self._offered = False
         self._closed = False
@@ -75,7 +75,7 @@ class Peer:
         missing = set()
         if self._pc.connectionState != "connected":
             missing.add(Need.MEDIA)
-        if self._track is None:
+        if self._video is None:
             missing.add(Need.TRACK)
         for label, need in (
             (CLIENT_TO_STREAMER, Need.SENDING),
@@ -144,6 +144,8 @@ class Peer:
         try:
             await self._pc.close()
         finally:
+            if self._video is not None:
+                await self._video.close()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -151,13 +153,16 @@ class Peer:
     # Events of aiortc. A synchronous handler that raises would abort the negotiation.
 
     def _on_track(self, track: MediaStreamTrack) -> None:
-        if track.kind == "video" and self._track is None:
-            self._track = track
-            self._jitter_buffer = hooks.release_on_marker(self._pc, track)
-            self._spawn(self._receive(track, self._deliver))
+        if track.kind == "video" and self._video is None:
+            self._video = VideoReceiver(
+                self._pc,
+                track,
+                self._listener.frame_decoded,
+                lambda: self._lost("the service ended the video track"),
+            )
         else:
             # aiortc decodes it all the same, into a queue without bound.
-            self._spawn(self._receive(track, lambda _: None))
+            self._spawn(drain(track, lambda _: None))
         self._listener.needs_changed()
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
@@ -175,19 +180,6 @@ class Peer:
         if state in ("failed", "closed"):
             self._lost(f"the media connection {'failed' if state == 'failed' else 'was closed'}")
         self._listener.needs_changed()
-
-    async def _receive(
-        self, track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]
-    ) -> None:
-        await drain(track, deliver)
-        if track is self._track:
-            self._lost("the service ended the video track")
-
-    def _deliver(self, frame: av.VideoFrame) -> None:
-        arrived_at = None
-        if self._jitter_buffer is not None and frame.pts is not None:
-            arrived_at = self._jitter_buffer.arrived_at(frame.pts)
-        self._listener.frame_decoded(frame, time.monotonic() if arrived_at is None else arrived_at)
 
     def _lost(self, why: str) -> None:
         if not self._closed:

@@ -9,10 +9,14 @@ import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 
+from odyssey._rtc import swscale
+from odyssey._rtc.pool import ArrayPool
 from odyssey.frames import Array, ArrayPicture, array_shape
 
 # One reformatter a thread, kept: a new one for each frame would start threads of its own.
 _thread = threading.local()
+
+_pool = ArrayPool()
 
 _AV_NAMES = {"gray8": "gray"}
 
@@ -29,25 +33,33 @@ class DecodedPicture:
     def rgb(self) -> Array:
         with self._converting:
             if self._rgb is None:
-                self._rgb = np.ascontiguousarray(_view(self._reformatted("rgb24"), "rgb24"))
+                rgb = _pool.take(array_shape("rgb24", self._frame.width, self._frame.height))
+                self._write("rgb24", rgb)
+                self._rgb = rgb
             return self._rgb
 
     def convert(self, format: str, out: Array | None) -> Array:
         frame = self._frame
         if out is None:
-            out = np.empty(array_shape(format, frame.width, frame.height), np.uint8)
+            out = _pool.take(array_shape(format, frame.width, frame.height))
         with self._converting:
             if format == "rgb24" and self._rgb is not None:
                 np.copyto(out, self._rgb)
-            elif format == "yuv420p":
-                _copy_planes(self._reformatted(format), out)
             else:
-                np.copyto(out, _view(self._reformatted(format), format))
+                self._write(format, out)
         return out
 
     def __reduce__(self) -> tuple[type[ArrayPicture], tuple[Array]]:
         """Pickled for another process, it is its RGB pixels: the decoder's frame stays here."""
         return ArrayPicture, (self.rgb(),)
+
+    def _write(self, format: str, out: Array) -> None:
+        if swscale.convert_into(self._frame, format, out):
+            return
+        if format == "yuv420p":
+            _copy_planes(self._reformatted(format), out)
+        else:
+            np.copyto(out, _view(self._reformatted(format), format))
 
     def _reformatted(self, format: str) -> av.VideoFrame:
         reformatter: VideoReformatter | None = getattr(_thread, "reformatter", None)

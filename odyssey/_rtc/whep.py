@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 import av
@@ -20,6 +20,7 @@ from aiortc.sdp import MediaDescription, SessionDescription
 from odyssey._rtc import hooks
 from odyssey._rtc.peer import IceServerLike, usable_servers
 from odyssey._rtc.receiving import drain, live_frame
+from odyssey._rtc.video_receiver import VideoReceiver
 from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyServerError
 from odyssey.frames import VideoFrame
 
@@ -36,7 +37,7 @@ SOURCE_INTERVAL = 0.02
 
 
 class SpectatorListener(Protocol):
-    """Who hears what happens; called on the media thread, no call blocks."""
+    """Who hears what happens; called on the media thread, `frame` on the decoder's. None blocks."""
 
     def began(self) -> None: ...
     def frame(self, frame: VideoFrame) -> None: ...
@@ -52,6 +53,7 @@ class Spectator:
         self._pc: RTCPeerConnection | None = None
         self._ready: asyncio.Future[None] | None = None
         self._track: MediaStreamTrack | None = None
+        self._video: VideoReceiver | None = None
         self._frames_received = 0
         self._failed = False
         self._ending = False
@@ -109,6 +111,8 @@ class Spectator:
                 await asyncio.wait_for(self._pc.close(), CLOSE_TIMEOUT)
             except asyncio.TimeoutError:
                 logger.warning("the peer connection did not close within %.1f s", CLOSE_TIMEOUT)
+        if self._video is not None:
+            await self._video.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -119,11 +123,10 @@ class Spectator:
         if track.kind == "video" and self._track is None:
             assert self._pc is not None
             self._track = track
-            hooks.release_on_marker(self._pc, track)
-            self._spawn(self._receive(track, self._deliver))
+            self._video = VideoReceiver(self._pc, track, self._deliver, self._end_soon)
         else:
             # aiortc decodes it all the same, into a queue without bound.
-            self._spawn(self._receive(track, lambda _: None))
+            self._spawn(drain(track, lambda _: None))
 
     def _on_state(self) -> None:
         assert self._pc is not None
@@ -137,14 +140,8 @@ class Spectator:
         elif state in ("failed", "closed"):
             self._end_soon()
 
-    async def _receive(
-        self, track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]
-    ) -> None:
-        await drain(track, deliver)
-        if track is self._track:
-            self._end_soon()
-
-    def _deliver(self, frame: av.VideoFrame) -> None:
+    def _deliver(self, frame: av.VideoFrame, _arrived_at: float) -> None:
+        """On the decoder's thread."""
         index = self._frames_received
         self._frames_received += 1
         self._listener.frame(live_frame(frame, index))

@@ -8,27 +8,26 @@ from odyssey import Odyssey
 from odyssey._rtc import hooks
 from odyssey.emulator import read_frame_number
 
+from ..helpers import our_threads
+
 
 def test_the_hooks_find_what_they_need(
     connected: Odyssey, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert "another jitter buffer" not in caplog.text
-    attempt = connected._live._attempt
-    assert attempt is not None
-    peer = attempt.connection._peer
-    assert peer is not None
-    assert peer._jitter_buffer is not None
     with connected.stream("A cat") as stream:
         stream.frames.take(3)
-        assert peer._jitter_buffer._arrivals
+    assert "receives in another way" not in caplog.text
+    assert "odyssey-decoder" in our_threads()
 
 
+@pytest.mark.parametrize("hook", ["_JITTER_BUFFER", "_DECODER_QUEUE"])
 def test_without_them_the_plain_path_works(
-    client: Odyssey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    hook: str, client: Odyssey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(hooks, "_JITTER_BUFFER", "_RTCRtpReceiver__gone")
+    monkeypatch.setattr(hooks, hook, "_RTCRtpReceiver__gone")
     client.connect()
-    assert "another jitter buffer" in caplog.text
+    assert "receives in another way" in caplog.text
+    assert "odyssey-decoder" not in our_threads()
     with client.stream("A cat") as stream:
         frames = stream.frames.take(12)
     # The first may be the idle picture that aiortc held back.

@@ -1,0 +1,269 @@
+"""Encoded frames put together from RTP packets: what to hand on, what to ask for again, and when.
+
+No socket, no clock: the caller says what time it is.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+
+import attrs
+from aiortc.jitterbuffer import JitterFrame
+from aiortc.rtp import RtpPacket
+
+from odyssey._rtc.short_path import Packet
+
+AnyPacket = RtpPacket | Packet
+
+#: Packets that may wait behind a hole: some three seconds of video, and a key frame beside them.
+CAPACITY = 2048
+#: Seconds between two requests for the packets that are missing. aiortc makes the first.
+NACK_INTERVAL = 0.05
+#: Seconds after which a hole is taken for final, and a key frame is asked for.
+PLI_AFTER = 0.12
+#: Seconds between two requests for a key frame.
+PLI_INTERVAL = 0.3
+#: Seconds after which there seem to be no key frames: damaged pictures are better than none.
+GIVE_UP_AFTER = 1.5
+
+_START_CODE = b"\0\0\0\1"  # aiortc's depayloader puts one before each H264 unit
+_VP8_KEY = b"\x9d\x01\x2a"
+_H264_PICTURE, _H264_KEY, _H264_SPS = 1, 5, 7
+_HALF = 0x8000
+
+
+class EncodedFrame(JitterFrame):
+    """One frame for the decoder."""
+
+    def __init__(self, data: bytes, rtp_timestamp: int, arrived_at: float) -> None:
+        # aiortc counts `timestamp` from the first frame, of those that it sees.
+        super().__init__(data=data, timestamp=rtp_timestamp)
+        self.rtp_timestamp = rtp_timestamp
+        self.arrived_at = arrived_at
+        self.followers: list[EncodedFrame] = []  # those that became complete with it
+
+
+@attrs.frozen
+class Wish:
+    """What to ask the sender for."""
+
+    packets: tuple[int, ...] = ()  # sequence numbers
+    key_frame: bool = False
+
+
+class Flow(enum.Enum):
+    """How the packets come."""
+
+    STEADY = "steady"
+    HOLE = "hole"  # one is missing: a repair may still come
+    LOST = "lost"  # only a key frame helps
+
+
+class FrameAssembler:
+    """Gives a frame out with its last packet, which carries the marker bit.
+
+    aiortc's own buffer waits for the first packet of the next frame: a frame's time late, and the
+    last picture never comes. A change of timestamp ends a frame too, for senders that don't set the
+    bit. After a hole nothing is handed on until it is repaired or a key frame is there, so that no
+    damaged picture is shown; likewise at the start.
+    """
+
+    def __init__(self) -> None:
+        self.flow = Flow.LOST
+        #: The packets that the last one came before: to be asked for at once, as sequence numbers.
+        self.gap: tuple[int, ...] = ()
+        self._packets: dict[int, AnyPacket] = {}  # by sequence number, unwrapped
+        self._source: int | None = None
+        self._next = 0  # the first packet of the next frame
+        self._scanned = 0  # up to here the packets of that frame are there
+        self._highest = 0
+        self._since: float | None = None  # when the trouble began; None while STEADY
+        self._asked_at: float | None = None  # for a key frame
+        self._taken = False  # whether any frame was taken off the front
+
+    def add(self, packet: AnyPacket, now: float) -> list[EncodedFrame]:
+        """The frames that are complete with this packet, in order."""
+        number = self._unwrap(packet, now)
+        if number < self._next:
+            if self._taken:
+                return []
+            self._next = self._scanned = number  # the first packets came in another order
+        self._packets[number] = packet
+        repaired = number < self._highest
+        self.gap = ()
+        if number > self._highest:
+            if number > self._highest + 1:
+                self.gap = tuple(n & 0xFFFF for n in range(self._highest + 1, number))
+            self._highest = number
+        frames = self._pass(now)
+        if not frames and (packet.marker or repaired) and self._only_key_helps():
+            frames = self._pass(now) if self._jump(key=True) else []
+        self._look(now)
+        return frames
+
+    def check(self, now: float) -> Wish:
+        """To be called every `NACK_INTERVAL` while the flow isn't steady."""
+        if self._since is None:
+            return Wish()
+        if now - self._since >= GIVE_UP_AFTER:
+            self._give_up()
+            return Wish(key_frame=True)
+        return Wish(self._missing(), self._wants_key_frame(now))
+
+    def require_key_frame(self, now: float) -> None:
+        """The decoder has lost the thread: nothing is of use before a key frame."""
+        self.flow = Flow.LOST
+        self._since = now
+        self._asked_at = None
+
+    def _unwrap(self, packet: AnyPacket, now: float) -> int:
+        """The packet's number, counted on over the wrap of sequence numbers at 65536."""
+        step = (packet.sequence_number - self._highest + _HALF) % (2 * _HALF) - _HALF
+        number = self._highest + step
+        known = packet.ssrc == self._source
+        if known and abs(step) <= CAPACITY and number - self._next < CAPACITY:
+            return number
+        # Another sender, or the same after a pause: begin anew.
+        self._packets.clear()
+        self._source = packet.ssrc
+        self._taken = False
+        self._next = self._scanned = self._highest = packet.sequence_number
+        self.require_key_frame(now)
+        return packet.sequence_number
+
+    def _pass(self, now: float) -> list[EncodedFrame]:
+        """Takes the frames that are complete, and of use, off the front."""
+        frames = []
+        for end in iter(self._end_of_next, None):
+            packets = [self._packets.pop(i) for i in range(self._next, end)]
+            self._next = self._scanned = end
+            self._taken = True
+            frame = _join(packets, now)
+            if not frame.data:  # packets that only pad
+                continue
+            if self.flow is Flow.LOST and not _begins_key_frame(packets):
+                continue
+            if self.flow is not Flow.STEADY:
+                self._settle()
+            frames.append(frame)
+        return frames
+
+    def _end_of_next(self) -> int | None:
+        """Where the next frame ends, if it is complete."""
+        at = self._scanned
+        packet = self._packets.get(at)
+        while packet is not None:
+            if at > self._next and packet.timestamp != self._packets[self._next].timestamp:
+                return at
+            at += 1
+            if packet.marker:
+                return at
+            packet = self._packets.get(at)
+        self._scanned = at
+        return None
+
+    def _look(self, now: float) -> None:
+        """Whether there is a hole now."""
+        if self.flow is Flow.STEADY and self._highest > self._scanned:
+            self.flow = Flow.HOLE
+            self._since = now
+            self._asked_at = None
+        elif self.flow is Flow.HOLE and self._highest <= self._scanned:
+            self._settle()
+
+    def _settle(self) -> None:
+        self.flow = Flow.STEADY
+        self._since = None
+
+    def _only_key_helps(self) -> bool:
+        return self.flow is Flow.LOST or (self.flow is Flow.HOLE and self._asked_at is not None)
+
+    def _wants_key_frame(self, now: float) -> bool:
+        assert self._since is not None
+        # A hole may yet be repaired, and at the start a key frame comes unasked.
+        patience = PLI_AFTER if self.flow is Flow.HOLE or not self._taken else 0.0
+        if now - self._since < patience or self._key_frame_is_coming():
+            return False
+        if self._asked_at is not None and now - self._asked_at < PLI_INTERVAL:
+            return False
+        self._asked_at = now
+        return True
+
+    def _key_frame_is_coming(self) -> bool:
+        """Whether a key frame is under way, without a hole so far: a large one takes its time."""
+        first = self._packets.get(self._next)
+        whole = self._highest < self._scanned
+        return whole and first is not None and _begins_key_frame([first])
+
+    def _missing(self) -> tuple[int, ...]:
+        """Sequence numbers of the packets that the next frames lack."""
+        holes = (n for n in range(self._scanned, self._highest) if n not in self._packets)
+        return tuple(n & 0xFFFF for n in holes)
+
+    def _give_up(self) -> None:
+        """Goes on with whatever comes next."""
+        if self._highest > self._scanned and not self._jump(key=True) and not self._jump(key=False):
+            self._drop_before(self._highest + 1)
+        self._settle()
+
+    def _jump(self, *, key: bool) -> bool:
+        """Skips to the first complete frame behind a hole; with `key`, to a key frame there."""
+        for start, end in self._frames_behind():
+            if not key or _begins_key_frame([self._packets[i] for i in range(start, end)]):
+                self._drop_before(start)
+                return True
+        return False
+
+    def _drop_before(self, number: int) -> None:
+        for i in range(self._next, number):
+            self._packets.pop(i, None)
+        self._next = self._scanned = number
+
+    def _frames_behind(self) -> Iterator[tuple[int, int]]:
+        """First packets and ends of the complete frames behind the first hole.
+
+        A frame begins where the one before it ends: without that packet one can't tell.
+        """
+        start: int | None = None
+        for number in range(self._scanned + 1, self._highest + 1):
+            packet, before = self._packets.get(number), self._packets.get(number - 1)
+            if packet is None:
+                start = None
+                continue
+            if before is not None and (before.marker or before.timestamp != packet.timestamp):
+                if start is not None and not before.marker:
+                    yield start, number
+                start = number
+            if start is not None and packet.marker:
+                yield start, number + 1
+
+
+def _join(packets: list[AnyPacket], now: float) -> EncodedFrame:
+    data = b"".join(_data(packet) for packet in packets)
+    return EncodedFrame(data, packets[0].timestamp, now)
+
+
+def _data(packet: AnyPacket) -> bytes:
+    """The payload without the codec's header: aiortc's receiver puts it there."""
+    data: bytes = packet._data  # type: ignore[union-attr]
+    return data
+
+
+def _begins_key_frame(packets: list[AnyPacket]) -> bool:
+    """Whether a frame can be decoded without any before it, as its own first bytes say."""
+    for packet in packets:
+        data = _data(packet)
+        if not data.startswith(_START_CODE):
+            if data:
+                return not data[0] & 1 and data[3:6] == _VP8_KEY
+            continue
+        at = 0
+        while at >= 0:
+            kind = data[at + 4] & 0x1F if len(data) > at + 4 else 0
+            if kind in (_H264_KEY, _H264_SPS):
+                return True
+            if kind == _H264_PICTURE:
+                return False
+            at = data.find(_START_CODE, at + 4)
+    return False

@@ -1,0 +1,150 @@
+"""The thread that decodes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Protocol, cast
+
+import attrs
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from odyssey._rtc.assembler import EncodedFrame
+
+logger = logging.getLogger(__name__)
+
+#: Encoded frames that may wait, half a second: with more, decoding has fallen behind.
+BACKLOG = 12
+
+_TIME_BASE = Fraction(1, 90_000)  # RTP's, for video
+_HALF = 1 << 31
+_LIBRARIES = {"VP8": "libvpx", "H264": "h264"}
+
+
+class Codec(Protocol):
+    """What aiortc says of a frame's encoding."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@attrs.frozen
+class _Job:
+    codec: str
+    data: bytes
+    pts: int
+    arrived_at: float
+
+
+class Decoder:
+    """Takes the place of the queue in front of aiortc's own decoder, which ends at once.
+
+    That one's output goes over the event loop, its queue has no bound, and closing it waits, on the
+    loop, for all that is in it.
+
+    deliver: gets each picture and when its last packet arrived; called on the decoder's thread.
+    broken: called on the loop when only a key frame helps.
+    ended: called on the loop when the last picture of a track that ended is delivered.
+    """
+
+    def __init__(
+        self,
+        deliver: Callable[[av.VideoFrame, float], None],
+        broken: Callable[[], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._deliver = deliver
+        self._broken = broken
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._gone = asyncio.Event()
+        # Guards `_closed`: once `close` has set it, nothing is delivered any more.
+        self._delivering = threading.Lock()
+        self._closed = False
+        self._last: int | None = None  # timestamp
+        self._time = 0
+        self._contexts: dict[str, VideoCodecContext] = {}
+
+    # The queue's two methods that aiortc uses.
+
+    def get(self) -> None:
+        """Tells aiortc's decoder thread to end."""
+
+    def put(self, item: tuple[Codec, EncodedFrame] | None) -> None:
+        """A frame, as aiortc's receiver puts it there; None at the track's end."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="odyssey-decoder", daemon=True)
+            self._thread.start()
+        if item is None:
+            self._jobs.put(None)
+            return
+        codec, frame = item
+        for one in (frame, *frame.followers):
+            self._jobs.put(_Job(codec.name, one.data, self._pts(one), one.arrived_at))
+        if self._jobs.qsize() > BACKLOG:
+            # Never drop inside a group of pictures: what waits is decoded, then comes a key frame.
+            logger.warning("decoding has fallen behind; skipping to the next key frame")
+            self._broken()
+
+    def _pts(self, frame: EncodedFrame) -> int:
+        """The frame's time, counted from the first one's: RTP's wraps every 13 hours."""
+        if self._last is None:
+            self._last = frame.rtp_timestamp
+        step = (frame.rtp_timestamp - self._last + _HALF) % (2 * _HALF) - _HALF
+        self._last = frame.rtp_timestamp
+        self._time += step
+        return self._time
+
+    async def close(self) -> None:
+        """Delivers nothing more; returns when the thread has ended."""
+        with self._delivering:
+            self._closed = True
+        if self._thread is not None:
+            self._jobs.put(None)
+            await self._gone.wait()
+
+    def _run(self) -> None:
+        for job in iter(self._jobs.get, None):
+            if self._closed:
+                break
+            try:
+                self._decode(job)
+            except av.FFmpegError as exc:
+                logger.debug("a %s frame can't be decoded: %s", job.codec, exc)
+                self._tell(self._broken)
+            except Exception:
+                logger.exception("a decoded frame could not be handed on")
+        self._contexts.clear()
+        if not self._closed:
+            self._tell(self._ended)
+        self._tell(self._gone.set)
+
+    def _decode(self, job: _Job) -> None:
+        packet = av.Packet(job.data)
+        packet.pts = job.pts
+        packet.time_base = _TIME_BASE
+        for frame in self._context(job.codec).decode(packet):
+            with self._delivering:
+                if not self._closed:
+                    self._deliver(frame, job.arrived_at)
+
+    def _context(self, codec: str) -> VideoCodecContext:
+        context = self._contexts.get(codec)
+        if context is None:
+            context = cast(VideoCodecContext, av.CodecContext.create(_LIBRARIES[codec], "r"))
+            # More threads are never faster here, and those that work on frames delay each.
+            context.thread_count = 1
+            self._contexts = {codec: context}
+        return context
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(what)

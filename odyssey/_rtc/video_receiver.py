@@ -1,0 +1,117 @@
+"""The way from a video track to decoded pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import av
+from aiortc import RTCPeerConnection
+from aiortc.mediastreams import MediaStreamTrack
+from aiortc.rtp import RtpPacket
+
+from odyssey._rtc import hooks
+from odyssey._rtc.assembler import NACK_INTERVAL, EncodedFrame, Flow, FrameAssembler
+from odyssey._rtc.decoder import Codec, Decoder
+from odyssey._rtc.receiving import drain
+from odyssey._rtc.short_path import Packet
+
+logger = logging.getLogger(__name__)
+
+
+class VideoReceiver:
+    """Decodes one track, on a thread of its own where aiortc can be hooked into; else as it does.
+
+    Made in the `track` handler, before anything is received; used on the media thread.
+
+    deliver: gets each picture and when it arrived (`time.monotonic()`), on the decoder's thread.
+    ended: called on the media thread when the track has ended.
+    """
+
+    def __init__(
+        self,
+        pc: RTCPeerConnection,
+        track: MediaStreamTrack,
+        deliver: Callable[[av.VideoFrame, float], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._ended = ended
+        self._assembler = FrameAssembler()
+        self._source = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._feedback = hooks.Feedback(pc, track)
+        self._decoder: Decoder | None = Decoder(deliver, self._need_key_frame, ended)
+        if hooks.receive_through(pc, track, self, self._decoder):
+            hooks.shorten_path(pc, track, self._take)
+        else:
+            self._decoder = None
+            self._spawn(self._receive(track, deliver))
+
+    # The jitter buffer's method that aiortc uses.
+
+    def add(self, packet: RtpPacket | Packet) -> tuple[bool, EncodedFrame | None]:
+        """A packet; whether to ask for a key frame (never: see `_check`), and what is complete."""
+        assembler = self._assembler
+        self._source = packet.ssrc
+        frames = assembler.add(packet, time.monotonic())
+        if assembler.gap:
+            self._spawn(self._feedback.request_packets(self._source, assembler.gap))
+        if assembler.flow is not Flow.STEADY and self._timer is None:
+            self._check_later()
+        if not frames:
+            return False, None
+        frames[0].followers = frames[1:]
+        return False, frames[0]
+
+    def _take(self, codec: Codec, packet: Packet) -> None:
+        """A packet that did not come through aiortc."""
+        _, frame = self.add(packet)
+        if frame is not None and self._decoder is not None:
+            self._decoder.put((codec, frame))
+
+    async def close(self) -> None:
+        """Delivers nothing more, and ends the thread."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._decoder is not None:
+            await self._decoder.close()
+
+    async def _receive(
+        self, track: MediaStreamTrack, deliver: Callable[[av.VideoFrame, float], None]
+    ) -> None:
+        """The way that aiortc has."""
+        await drain(track, lambda frame: deliver(frame, time.monotonic()))
+        self._ended()
+
+    def _need_key_frame(self) -> None:
+        if self._assembler.flow is not Flow.LOST:
+            self._assembler.require_key_frame(time.monotonic())
+            self._check()
+
+    def _check_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(NACK_INTERVAL, self._check)
+
+    def _check(self) -> None:
+        """Asks for what is missing; again, as long as something is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wish = self._assembler.check(time.monotonic())
+        if wish.packets:
+            self._spawn(self._feedback.request_packets(self._source, wish.packets))
+        if wish.key_frame:
+            self._spawn(self._feedback.request_key_frame(self._source))
+        if self._assembler.flow is not Flow.STEADY:
+            self._check_later()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
