@@ -32,9 +32,11 @@ __all__ = [
     "HttpStatus",
     "IceServers",
     "Junk",
+    "LosePacket",
     "NoChannel",
     "NoOffer",
     "NoTrack",
+    "PacketLoss",
     "QueueBusy",
     "RecordingDelay",
     "SimulationFails",
@@ -256,6 +258,18 @@ class BroadcastIncomplete(Fault):
 @attrs.frozen(kw_only=True)
 class FreezeVideo(Fault):
     """No frames are sent, while everything else goes on."""
+
+
+@attrs.frozen(kw_only=True)
+class PacketLoss(Fault):
+    """This share of the video's packets is lost, repairs of it as well."""
+
+    share: float = attrs.field(validator=[attrs.validators.ge(0), attrs.validators.le(1)])
+
+
+@attrs.frozen(kw_only=True)
+class LosePacket(Fault):
+    """A packet of the video is lost, and never repaired."""
 
 
 class Live(Protocol):

@@ -19,6 +19,7 @@ from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 
 from .faults import Faults, NoChannel, NoTrack
 from .ice import fall_back_on_loopback, silence
+from .loss import lose_packets
 from .settings import Codec
 from .track import StreamerTrack
 
@@ -44,6 +45,7 @@ class Peer:
         self.open = asyncio.Event()  # all channels of the offer are open
         self.ended = asyncio.Event()  # the connection was up, and is so no more, or it failed
         self._track = track
+        self._faults = faults
         self._channels: dict[str, RTCDataChannel] = {}
         self._connection = RTCPeerConnection(
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
@@ -76,6 +78,8 @@ class Peer:
     async def accept(self, sdp: str) -> None:
         """Take the client's answer. Raises what aiortc raises for one it can't use."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+        for sender in self._connection.getSenders():  # whose transport is the one that stays, now
+            lose_packets(sender, self._faults)
 
     async def add_candidate(self, message: dict[str, Any]) -> None:
         """Take a candidate that came over the socket; an empty one ends them."""

@@ -1,0 +1,71 @@
+"""Packets of the video that get lost: the picture comes back, and is never a damaged one."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from odyssey import Odyssey, VideoFrame
+from odyssey.emulator import Emulator, faults, read_frame_number
+from odyssey.emulator.settings import Codec
+
+#: Seconds from a loss to the next picture: to notice it, to ask, and the next frame's time.
+BACK_WITHIN = 0.3
+
+
+@pytest.fixture(params=["vp8", "h264"])
+def codec(request: pytest.FixtureRequest) -> Codec:
+    codec: Codec = request.param
+    return codec
+
+
+def numbers(frames: list[VideoFrame]) -> list[int]:
+    """What the pictures carry; a damaged one would carry no number, or one out of order."""
+    found = [read_frame_number(frame.data) for frame in frames]
+    assert None not in found
+    return [number for number in found if number is not None]
+
+
+def test_one_packet_lost_and_never_repaired(codec: Codec) -> None:
+    with Emulator(codec=codec) as emulator:
+        with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+            client.connect()
+            with client.stream("A fox") as stream:
+                frames = stream.frames.take(12)
+                emulator.faults.inject(faults.LosePacket(), times=1)
+                frames += stream.frames.take(24)
+    found = numbers(frames)
+    assert found == sorted(set(found))
+    assert any(b > a + 1 for a, b in itertools.pairwise(found)), "nothing was lost"
+    gap = max(b.timestamp_ms - a.timestamp_ms for a, b in itertools.pairwise(frames)) / 1000
+    pause = max(b.received_at - a.received_at for a, b in itertools.pairwise(frames))
+    assert gap < BACK_WITHIN + 0.1
+    assert pause < 2 * BACK_WITHIN  # on a machine that does other things, too
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05])
+def test_repaired_losses_cost_no_frame(codec: Codec, share: float) -> None:
+    with Emulator(codec=codec, bitrate=2_000_000) as emulator:
+        with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+            client.connect()
+            with client.stream("A fox") as stream:
+                stream.frames.take(6)
+                emulator.faults.inject(faults.PacketLoss(share=share))
+                found = numbers(stream.frames.take(60))
+                emulator.faults.clear()
+    assert found == sorted(set(found))
+    # A repair may be lost as well, and in the end a key frame asked for: that skips some frames.
+    assert found[-1] - found[0] < 60 + 24
+
+
+def test_several_losses_one_after_another(codec: Codec) -> None:
+    with Emulator(codec=codec) as emulator:
+        with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+            client.connect()
+            with client.stream("A fox") as stream:
+                for _ in range(3):
+                    emulator.faults.inject(faults.LosePacket(), times=1)
+                    stream.frames.take(10)
+                found = numbers(stream.frames.take(10))
+    assert found == sorted(set(found))
