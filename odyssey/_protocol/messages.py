@@ -154,6 +154,18 @@ def answer(sdp: str) -> str:
     return json.dumps({"type": "answer", "sdp": sdp})
 
 
+def ice_candidate(candidate: str, sdp_mid: str | None, sdp_mline_index: int) -> str:
+    """`candidate` is empty at the end of candidates."""
+    return json.dumps(
+        {
+            "type": "ice_candidate",
+            "candidate": candidate,
+            "sdpMid": sdp_mid,
+            "sdpMLineIndex": sdp_mline_index,
+        }
+    )
+
+
 def keepalive() -> str:
     return json.dumps({"type": "keepalive"})
 

@@ -175,6 +175,14 @@ class Connection:
             return
         with contextlib.suppress(OdysseyConnectionError):  # its closing is noticed by `_read`
             await signaling.send(messages.answer(answer))
+            self._spawn(self._send_late_candidates(signaling, peer))
+
+    async def _send_late_candidates(self, signaling: Signaling, peer: Peer) -> None:
+        # Closed with the task, not when it is collected: that ends the queries.
+        async with contextlib.aclosing(peer.late_candidates()) as candidates:
+            with contextlib.suppress(OdysseyConnectionError):
+                async for candidate in candidates:
+                    await signaling.send(candidate)
 
     def _missing(self) -> set[Need]:
         missing = {Need.MEDIA, Need.TRACK, Need.SENDING, Need.RECEIVING}

@@ -6,12 +6,16 @@ slower, but right.
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import ipaddress
 import logging
 import queue
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from aioice.ice import server_reflexive_candidate
+from aioice.stun import TransactionError
 from aiortc import RTCPeerConnection, RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.mediastreams import MediaStreamTrack
@@ -36,6 +40,7 @@ _BANDWIDTH = "_RTCRtpReceiver__remote_bitrate_estimator"
 _HANDLE_RTP = "_handle_rtp_data"  # of the DTLS transport
 _SEND_NACK = "_send_rtcp_nack"
 _SEND_PLI = "_send_rtcp_pli"
+_STUN_SERVER = "stun_server"  # of aioice
 _CONSENT_TASK = "_query_consent_task"  # of aioice: None once nobody consents any more
 
 
@@ -52,32 +57,89 @@ class FrameSink(Protocol):
     def put(self, item: Any) -> None: ...
 
 
-def bound_gathering(pc: RTCPeerConnection) -> None:
+def bound_gathering(pc: RTCPeerConnection, *, trickle: bool = False) -> None:
     """Bounds the gathering of candidates, and lets it work on a machine without a network.
 
     Called before `setLocalDescription`. Without any interface but loopback, which aioice leaves
     out, there would be no candidate at all, and no talking to an emulator on the same machine.
+
+    trickle: STUN servers are left to `reflexive_candidates`, so that nothing waits for one that is
+        silent.
     """
-    transports = [t.receiver.transport.transport for t in pc.getTransceivers()]
-    if pc.sctp is not None:
-        transports.append(pc.sctp.transport.transport)
-    for transport in transports:
+    for transport in _ice_transports(pc):
         agent = getattr(transport.iceGatherer, "_connection", None)
         gather = getattr(agent, "get_component_candidates", None)
         if agent is None or gather is None or isinstance(gather, functools.partial):
             continue
-        seconds = TURN_TIMEOUT if getattr(agent, "turn_server", None) else STUN_TIMEOUT
-        agent.get_component_candidates = functools.partial(_gather, gather, seconds)
+        agent.get_component_candidates = functools.partial(_gather, agent, gather, trickle)
 
 
 async def _gather(
+    agent: Any,
     gather: Callable[..., Awaitable[list[Any]]],
-    seconds: float,
+    trickle: bool,
     *,
     component: int,
     addresses: list[str],
 ) -> list[Any]:
-    return await gather(component=component, addresses=addresses or ["127.0.0.1"], timeout=seconds)
+    server = getattr(agent, _STUN_SERVER, None)
+    if trickle and server is not None:
+        setattr(agent, _STUN_SERVER, None)
+    seconds = TURN_TIMEOUT if getattr(agent, "turn_server", None) else STUN_TIMEOUT
+    try:
+        return await gather(
+            component=component, addresses=addresses or ["127.0.0.1"], timeout=seconds
+        )
+    finally:
+        if trickle and server is not None:
+            setattr(agent, _STUN_SERVER, server)
+
+
+def awaits_reflexive(pc: RTCPeerConnection) -> bool:
+    """Whether `reflexive_candidates` has anybody to ask."""
+    agents = (getattr(t.iceGatherer, "_connection", None) for t in _ice_transports(pc))
+    return any(getattr(agent, _STUN_SERVER, None) is not None for agent in agents)
+
+
+async def reflexive_candidates(pc: RTCPeerConnection) -> AsyncGenerator[str, None]:
+    """The addresses of this machine that its STUN servers see, as candidates in SDP, as they come.
+
+    One that doesn't answer is given up after some seconds. They need not be known here: what is
+    sent from the host's candidates comes from them.
+    """
+    queries = []
+    for transport in _ice_transports(pc):
+        agent = getattr(transport.iceGatherer, "_connection", None)
+        server = getattr(agent, _STUN_SERVER, None)
+        if server is None:
+            continue
+        for protocol in getattr(agent, "_protocols", ()):
+            if ipaddress.ip_address(protocol.local_candidate.host).version == 4:
+                queries.append(asyncio.ensure_future(_reflexive(protocol, server)))
+    try:
+        for query in asyncio.as_completed(queries):
+            candidate = await query
+            if candidate is not None:
+                yield candidate
+    finally:
+        for task in queries:
+            task.cancel()
+
+
+async def _reflexive(protocol: Any, server: tuple[str, int]) -> str | None:
+    try:
+        found, _ = await server_reflexive_candidate(protocol, server)
+    except (OSError, TransactionError) as exc:
+        logger.debug("a STUN server gave no answer (%s)", type(exc).__name__)
+        return None
+    return str(found.to_sdp())
+
+
+def _ice_transports(pc: RTCPeerConnection) -> set[Any]:
+    transports = {t.receiver.transport.transport for t in pc.getTransceivers()}
+    if pc.sctp is not None:
+        transports.add(pc.sctp.transport.transport)
+    return transports
 
 
 def receive_through(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any, Protocol
 
 import av
@@ -20,6 +21,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.sdp import candidate_from_sdp
 
+from odyssey._protocol import messages
 from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
 from odyssey._rtc import hooks
@@ -87,7 +89,8 @@ class Peer:
         return missing
 
     async def answer(self, offer: str) -> str:
-        """Takes the service's offer; returns the SDP that answers it, with all candidates.
+        """Takes the service's offer; returns the SDP that answers it, with the candidates of this
+        machine. What STUN servers say of it comes from `late_candidates`.
 
         Raises:
             ValueError: the offer can't be understood.
@@ -98,9 +101,26 @@ class Peer:
         early, self._early_candidates = self._early_candidates, []
         for candidate in early:
             await self.add_candidate(candidate)
-        hooks.bound_gathering(self._pc)
+        hooks.bound_gathering(self._pc, trickle=True)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
-        return self._pc.localDescription.sdp
+        sdp: str = self._pc.localDescription.sdp
+        return sdp.replace("a=end-of-candidates\r\n", "") if self._expects_more() else sdp
+
+    def _expects_more(self) -> bool:
+        return hooks.awaits_reflexive(self._pc)
+
+    async def late_candidates(self) -> AsyncGenerator[str, None]:
+        """The messages with further candidates, and one that ends them; none if there was nobody
+        to ask. For after the answer.
+        """
+        if not self._expects_more():
+            return
+        found = re.search(r"^a=mid:(\S+)", self._pc.localDescription.sdp, re.MULTILINE)
+        mid = None if found is None else found[1]  # all media share the first one's transport
+        async with contextlib.aclosing(hooks.reflexive_candidates(self._pc)) as candidates:
+            async for candidate in candidates:
+                yield messages.ice_candidate(f"candidate:{candidate}", mid, 0)
+        yield messages.ice_candidate("", mid, 0)
 
     async def add_candidate(self, candidate: RemoteCandidate) -> None:
         """A candidate of the service's; one that can't be read is logged."""
