@@ -2,16 +2,18 @@
 #
 #   make demo                       see it work: no key, no network but the package index
 #   make test                       lint, types and all tests
+#   make bench                      what receiving costs; half an hour on a machine that does nothing else
 #   make demo PYTHON=python3.12     with another Python
 
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-all
@@ -24,6 +26,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

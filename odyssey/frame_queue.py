@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import attrs
-import numpy as np
 
 from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey.config import check_count, check_wait
@@ -185,6 +184,8 @@ class FrameQueue:
                 that are its `partial`, the others stay in the queue), or there was none at all.
             OdysseyConnectionError: there was none at all.
         """
+        import numpy as np
+
         frames: list[Array] = []
         n = check_count(n, "n", 0)
         result, size = out, None

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import PIL.Image
 
-Array = npt.NDArray[np.uint8]
+    Array = npt.NDArray[np.uint8]
+else:
+    # Whoever only lists recordings doesn't wait for numpy: it is imported where pixels are.
+    Array = Any
+
 PixelFormat = Literal["rgb24", "bgr24", "gray8", "yuv420p"]
 
 
@@ -50,6 +54,7 @@ class ArrayPicture:
         elif format == "bgr24":
             result = self._data[:, :, ::-1]
         elif format == "gray8":
+            import numpy as np
             from PIL import Image
 
             result = np.asarray(Image.fromarray(self._data).convert("L"))
@@ -57,11 +62,15 @@ class ArrayPicture:
             raise ValueError(f"a frame made from an RGB array can't be turned into {format}")
         if out is None:
             return result.copy()
+        import numpy as np
+
         np.copyto(out, result)
         return out
 
 
 def _as_picture(data: Picture | Array) -> Picture:
+    import numpy as np
+
     if not isinstance(data, np.ndarray):
         return data
     if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] != 3:
@@ -144,6 +153,8 @@ class VideoFrame:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """`np.asarray(frame)` is `frame.data`."""
+        import numpy as np
+
         if dtype is not None and np.dtype(dtype) != np.uint8:
             if copy is False:
                 raise ValueError("a frame is uint8; another dtype needs a copy")
@@ -168,6 +179,8 @@ class VideoFrame:
 
 def check_out(out: object, shape: tuple[int | None, ...]) -> None:
     """Refuses what can't be written into; None in `shape` is any length."""
+    import numpy as np
+
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy array, not {type(out).__name__}")
     fits = out.ndim == len(shape) and all(

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from urllib.parse import quote
 
-import numpy as np
-
 from odyssey._artifact import ENDINGS, Artifact
 from odyssey._deadline import Deadline
 from odyssey._download import check_path, download, fetch, target_of
@@ -293,6 +291,7 @@ class Recordings:
             plt.imshow(client.recordings.thumbnail(stream_id))
             ```
         """
+        import numpy as np
         from PIL import Image
 
         source = self._artifact(recording_or_id, "thumbnail")

@@ -155,13 +155,24 @@ def python(script: str) -> str:
 
 
 def test_importing_loads_nothing_heavy() -> None:
-    heavy = ["aiortc", "aioice", "av", "websockets", "PIL", "asyncio", "tqdm", "aiohttp", "click"]
+    heavy = [
+        "aiortc",
+        "aioice",
+        "av",
+        "websockets",
+        "PIL",
+        "asyncio",
+        "tqdm",
+        "aiohttp",
+        "click",
+        "numpy",
+    ]
     script = f"import odyssey, sys; print([m for m in {heavy} if m in sys.modules])"
     assert python(script) == "[]"
 
 
 def test_listing_recordings_loads_nothing_heavy() -> None:
-    heavy = ["aiortc", "aioice", "av", "websockets", "PIL"]
+    heavy = ["aiortc", "aioice", "av", "websockets", "PIL", "numpy"]
     script = f"""
 import odyssey, sys
 with odyssey.Odyssey("ody_key", api_url="http://127.0.0.1:1", timeout=0.2) as client:

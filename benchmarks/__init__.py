@@ -1,0 +1,1 @@
+"""What the receive path costs: `make bench`."""
