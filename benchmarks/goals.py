@@ -180,6 +180,44 @@ def loss(_: Path) -> list[Line]:
     return [("one packet lost for good: no picture for", statistics.median(pauses), 0.3, "s")]
 
 
+def _good_frames(share: float, seconds: float = 6.0) -> float:
+    """Pictures that carry their number, of those sent at this loss."""
+    from odyssey import Odyssey
+    from odyssey.emulator import Emulator, faults, read_frame_number
+
+    good = 0
+    with (
+        Emulator(bitrate=4_000_000) as emulator,
+        Odyssey(emulator.api_key, api_url=emulator.url).connect() as client,
+        client.stream("A fox") as stream,
+    ):
+        stream.frames.take(6)
+        emulator.faults.inject(faults.PacketLoss(share=share))
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            good += read_frame_number(stream.frames.get().data) is not None
+        emulator.faults.clear()
+    return good / (seconds * 24)
+
+
+def loss_rates(_: Path) -> list[Line]:
+    """Lasting loss: the good pictures here, against those of aiortc's own receiver."""
+    from odyssey._rtc import hooks
+
+    lines: list[Line] = []
+    ours = hooks.receive_through
+    for share in (0.01, 0.05):
+        ratios = []
+        for _round in range(3):
+            here = _good_frames(share)
+            setattr(hooks, "receive_through", lambda *_: False)  # noqa: B010
+            ratios.append(here / _good_frames(share))
+            setattr(hooks, "receive_through", ours)  # noqa: B010
+        what = f"{share:.0%} loss: good pictures, x plain aiortc"
+        lines.append((what, statistics.median(ratios), -1.0, "x"))
+    return lines
+
+
 def _process(code: str) -> float:
     """CPU seconds of a process that runs this."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -280,6 +318,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Line]]] = {
     "holding": holding,
     "connecting": connecting,
     "loss": loss,
+    "loss_rates": loss_rates,
     "importing": importing,
     "four_streams": four_streams,
     "recording_frames": recording_frames,

@@ -98,21 +98,10 @@ def sdk(run: Run) -> None:
 
 
 def without_direct_conversion(run: Run) -> None:
-    """This SDK, but PyAV's conversion, and a copy into a recycled array."""
+    """This SDK, but PyAV's conversion, and a copy."""
     from odyssey._rtc import swscale
 
     swscale._library = None
-    sdk(run)
-
-
-def without_recycling(run: Run) -> None:
-    """This SDK, but a new array for each picture."""
-    from odyssey._rtc.pool import ArrayPool
-
-    def fresh(_: ArrayPool, shape: tuple[int, ...]) -> Any:
-        return np.empty(shape, np.uint8)
-
-    setattr(ArrayPool, "take", fresh)  # noqa: B010
     sdk(run)
 
 
@@ -213,7 +202,6 @@ VARIANTS: dict[str, Callable[[Run], None]] = {
     "limit": limit,
     "this SDK": sdk,
     "… without direct conversion": without_direct_conversion,
-    "… without recycled arrays": without_recycling,
     "… without the short path": without_short_path,
     "… without its own receiver": without_own_receiver,
     "aiortc recv(), to_ndarray": plain,

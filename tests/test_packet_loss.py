@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
+import numpy as np
 import pytest
 
 from odyssey import Odyssey, VideoFrame
 from odyssey.emulator import Emulator, faults, read_frame_number
+from odyssey.emulator.encoder import FrameEncoder
 from odyssey.emulator.settings import Codec
 
 #: Seconds from a loss to the next picture: to notice it, to ask, and the next frame's time.
@@ -68,4 +71,24 @@ def test_several_losses_one_after_another(codec: Codec) -> None:
                     emulator.faults.inject(faults.LosePacket(), times=1)
                     stream.frames.take(10)
                 found = numbers(stream.frames.take(10))
+    assert found == sorted(set(found))
+
+
+def test_a_key_frame_of_more_than_400_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    encode = FrameEncoder.encode
+
+    def measured(encoder: FrameEncoder, frame: Any, pts: int, *, key: bool = False) -> Any:
+        packet = encode(encoder, frame, pts, key=key)
+        sizes.append(packet.size)
+        return packet
+
+    monkeypatch.setattr(FrameEncoder, "encode", measured)
+    noise = np.random.default_rng(3).integers(0, 256, (704, 1280, 3), np.uint8)
+    with Emulator(bitrate=40_000_000) as emulator:
+        with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+            client.connect()
+            with client.stream("It moves", portrait=False, image=noise) as stream:
+                found = numbers(stream.frames.take(3))
+    assert max(sizes) > 400 * 1300
     assert found == sorted(set(found))

@@ -10,13 +10,10 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 
 from odyssey._rtc import swscale
-from odyssey._rtc.pool import ArrayPool
 from odyssey.frames import Array, ArrayPicture, array_shape
 
 # One reformatter a thread, kept: a new one for each frame would start threads of its own.
 _thread = threading.local()
-
-_pool = ArrayPool()
 
 _AV_NAMES = {"gray8": "gray"}
 
@@ -33,7 +30,8 @@ class DecodedPicture:
     def rgb(self) -> Array:
         with self._converting:
             if self._rgb is None:
-                rgb = _pool.take(array_shape("rgb24", self._frame.width, self._frame.height))
+                shape = array_shape("rgb24", self._frame.width, self._frame.height)
+                rgb = np.empty(shape, np.uint8)
                 self._write("rgb24", rgb)
                 self._rgb = rgb
             return self._rgb
@@ -41,7 +39,7 @@ class DecodedPicture:
     def convert(self, format: str, out: Array | None) -> Array:
         frame = self._frame
         if out is None:
-            out = _pool.take(array_shape(format, frame.width, frame.height))
+            out = np.empty(array_shape(format, frame.width, frame.height), np.uint8)
         with self._converting:
             if format == "rgb24" and self._rgb is not None:
                 np.copyto(out, self._rgb)

@@ -35,3 +35,28 @@ def test_without_them_the_plain_path_works(
     first = numbers[0]
     assert first is not None
     assert numbers == list(range(first, first + 11))
+
+
+@pytest.mark.parametrize(
+    "hook", ["_CODECS", "_STATISTICS", "_NACK_GENERATOR", "_BANDWIDTH", "_HANDLE_RTP"]
+)
+def test_without_these_packets_take_the_long_way(
+    hook: str, client: Odyssey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "odyssey")
+    monkeypatch.setattr(hooks, hook, "_gone")
+    client.connect()
+    assert "they take the long one" in caplog.text
+    with client.stream("A cat") as stream:
+        numbers = [read_frame_number(frame.data) for frame in stream.frames.take(12)]
+    assert numbers == list(range(12))
+
+
+@pytest.mark.parametrize("hook", ["_SEND_NACK", "_SEND_PLI"])
+def test_without_a_way_to_ask_the_video_comes_all_the_same(
+    hook: str, client: Odyssey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, hook, "_gone")
+    client.connect()
+    with client.stream("A cat") as stream:
+        assert len(stream.frames.take(12)) == 12
