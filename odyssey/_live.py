@@ -98,6 +98,11 @@ class Live:
     # Snapshots.
 
     @property
+    def is_open(self) -> bool:
+        """Whether the media thread runs, in this process."""
+        return self._loop is not None and os.getpid() == self._pid
+
+    @property
     def status(self) -> ConnectionStatus:
         attempt = self._attempt
         return ConnectionStatus.DISCONNECTED if attempt is None else attempt.connection.status

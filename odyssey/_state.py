@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import warnings
+from typing import NoReturn
+
 from odyssey._live import ClientStats, Live
 from odyssey.frame_queue import FrameQueue
 from odyssey.models import ConnectionStatus, StreamerCapabilities
@@ -19,6 +24,23 @@ class State:
     """
 
     _live: Live
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an Odyssey client can't be pickled, as it has a connection and threads: make one in "
+            "each process; create_client_credentials() lets another one connect"
+        )
+
+    def __del__(self) -> None:
+        live = getattr(self, "_live", None)  # there is none where the construction was refused
+        if live is None or not live.is_open:
+            return
+        if self.is_connected:
+            said = f"unclosed {self!r}: use `with`, or close()"
+            warnings.warn(said, ResourceWarning, stacklevel=2, source=self)
+        # On a thread of its own: this may be the media thread, and closing takes its time.
+        with contextlib.suppress(RuntimeError):  # the interpreter is on its way out
+            threading.Thread(target=live.close, name="odyssey-close", daemon=True).start()
 
     @property
     def is_connected(self) -> bool:
