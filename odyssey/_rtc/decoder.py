@@ -110,6 +110,7 @@ class Decoder:
         if self._thread is not None:
             self._jobs.put(None)
             await self._gone.wait()
+            self._thread.join()  # `_gone` was its last word
 
     def _run(self) -> None:
         for job in iter(self._jobs.get, None):
