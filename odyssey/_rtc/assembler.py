@@ -18,7 +18,7 @@ AnyPacket = RtpPacket | Packet
 
 #: Packets that may wait behind a hole: some three seconds of video, and a key frame beside them.
 CAPACITY = 2048
-#: Seconds between two requests for the packets that are missing. aiortc makes the first.
+#: Seconds between two requests for the packets that are missing. The first is made at once.
 NACK_INTERVAL = 0.05
 #: Seconds after which a hole is taken for final, and a key frame is asked for.
 PLI_AFTER = 0.12
@@ -84,6 +84,7 @@ class FrameAssembler:
 
     def add(self, packet: AnyPacket, now: float) -> list[EncodedFrame]:
         """The frames that are complete with this packet, in order."""
+        self.gap = ()
         number = self._unwrap(packet, now)
         if number < self._next:
             if self._taken:
@@ -91,7 +92,6 @@ class FrameAssembler:
             self._next = self._scanned = number  # the first packets came in another order
         self._packets[number] = packet
         repaired = number < self._highest
-        self.gap = ()
         if number > self._highest:
             if number > self._highest + 1:
                 self.gap = tuple(n & 0xFFFF for n in range(self._highest + 1, number))

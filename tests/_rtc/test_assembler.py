@@ -171,6 +171,14 @@ def test_what_is_missing_is_asked_for_again_and_again(line: Line) -> None:
     assert not any(w.key_frame for w in wishes)
 
 
+def test_a_gap_is_told_once(line: Line) -> None:
+    packets = video()
+    line.arrive(packets[:4] + packets[6:7])
+    assert line.assembler.gap == ((FIRST + 4) & 0xFFFF, (FIRST + 5) & 0xFFFF)
+    line.arrive(packets[:1])  # one that comes again, far too late
+    assert not line.assembler.gap
+
+
 def test_after_a_while_a_key_frame_is_asked_for_and_resumed_on(line: Line) -> None:
     packets = video([3] * 12, keys=(0, 9))
     assert line.arrive(packets[:4] + packets[5:20]) == [0]

@@ -129,5 +129,4 @@ def start_browser(profile: Path, chromium: str, chromedriver: str) -> Chrome:
     options.binary_location = chromium
     for argument in (*_ARGUMENTS, f"--user-data-dir={profile}"):
         options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return Chrome(options=options, service=Service(chromedriver))

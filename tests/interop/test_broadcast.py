@@ -18,8 +18,6 @@ from .browser import Page, WebError
 
 _WATCH = """
 window.watching = await odyssey.Odyssey.connectToStream(...args);
-window.left = 0;
-watching.onDisconnect(() => { window.left += 1; });
 await play(watching.stream);
 """
 _FETCH = "return await (await fetch(args[0])).text()"
