@@ -26,6 +26,7 @@ class MediaLoop:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
+        self._ending = False  # on the media thread only
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_log_unhandled)
         # Name look-ups run here; the loop's own executor could only be left by joining it.
@@ -55,6 +56,9 @@ class MediaLoop:
         started: list[asyncio.Task[T]] = []
 
         def begin() -> None:
+            if self._ending:  # a task made now would never run
+                _cancelled(outcome)
+                return
             task = self._loop.create_task(function(*args))
             started.append(task)
             task.add_done_callback(lambda done: _hand_over(done, outcome))
@@ -127,6 +131,7 @@ class MediaLoop:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
+            self._ending = True
             tasks = asyncio.all_tasks(self._loop)
             for task in tasks:
                 task.cancel()
@@ -141,14 +146,18 @@ class MediaLoop:
 
 def _hand_over(task: asyncio.Task[T], outcome: concurrent.futures.Future[T]) -> None:
     if task.cancelled():
-        outcome.cancel()
-        outcome.set_running_or_notify_cancel()
+        _cancelled(outcome)
         return
     exc = task.exception()
     if exc is not None:
         outcome.set_exception(exc)
     else:
         outcome.set_result(task.result())
+
+
+def _cancelled(outcome: concurrent.futures.Future[T]) -> None:
+    outcome.cancel()
+    outcome.set_running_or_notify_cancel()
 
 
 def _log_unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from odyssey import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
 from odyssey._deadline import Deadline
 from odyssey._rtc.loop import MediaLoop
 
-from ..helpers import our_threads, wait_until
+from ..helpers import in_thread, our_threads, wait_until
 
 
 @pytest.fixture
@@ -24,6 +25,16 @@ def loop() -> Iterator[MediaLoop]:
     loop = MediaLoop()
     yield loop
     loop.stop(5)
+
+
+def frame_in(thread: threading.Thread, name: str) -> bool:
+    """Whether the thread waits in `concurrent.futures`, called by a function of this name."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    names = []
+    while frame is not None:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return name in names and "wait" in names
 
 
 def nothing() -> str:
@@ -202,6 +213,32 @@ def test_after_stop_calls_raise_at_once() -> None:
         loop.call(work, deadline=Deadline.after(None), waiting_for=nothing)
     with pytest.raises(OdysseyConnectionError, match="closed"):
         loop.post(print)
+
+
+def test_a_call_while_it_ends_is_refused_and_leaves_nothing_unawaited() -> None:
+    loop = MediaLoop()
+    ending, called = threading.Event(), threading.Event()
+
+    async def linger() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            called.wait(5)
+
+    async def never() -> None:
+        raise AssertionError("it ran")
+
+    loop.post(lambda: asyncio.ensure_future(linger()))
+    stopping = in_thread(lambda: loop.stop(5))
+    assert ending.wait(5)
+    late = in_thread(lambda: loop.call(never, deadline=soon(), waiting_for=nothing))
+    wait_until(lambda: any(frame_in(t, "call") for t in threading.enumerate()))
+    called.set()
+    with pytest.raises(OdysseyConnectionError, match="closed meanwhile"):
+        late.result(5)
+    stopping.result(5)
+    gc.collect()  # a coroutine that was never awaited would warn, and so fail the test
 
 
 def test_stopping_on_the_loop_itself_does_not_wait_for_itself() -> None:
