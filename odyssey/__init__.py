@@ -10,26 +10,15 @@ with Odyssey() as client:
         stream.interact("The cat stretches and yawns")
 ```
 
-Importing this loads neither aiortc nor av: they come with the first `connect`.
+Importing this loads what asking the REST API takes; the rest comes when a name is first used, and
+aiortc and av with the first `connect`.
 """
 
-from odyssey._callbacks import (
-    BroadcastReadyCallback,
-    ConnectedCallback,
-    DisconnectedCallback,
-    ErrorCallback,
-    InteractAcknowledgedCallback,
-    StatusChangeCallback,
-    StreamEndedCallback,
-    StreamErrorCallback,
-    StreamStartedCallback,
-    VideoFrameCallback,
-)
-from odyssey._events_log import RecordingEvent
-from odyssey._live import ClientStats
+from typing import TYPE_CHECKING
+
+from odyssey._lazy import attributes_of
 from odyssey._version import __version__
 from odyssey.client import Odyssey
-from odyssey.config import AdvancedConfig
 from odyssey.errors import (
     AccountSuspendedError,
     ConcurrentLimitReachedError,
@@ -48,24 +37,83 @@ from odyssey.errors import (
     SimulationFailedError,
     StreamDurationExceededError,
 )
-from odyssey.frame_queue import FrameQueue, QueueStats
-from odyssey.frames import VideoFrame
-from odyssey.models import (
-    BroadcastInfo,
-    ClientCredentials,
-    ConnectionStatus,
-    Recording,
-    SimulationJobDetail,
-    SimulationJobInfo,
-    SimulationJobsList,
-    SimulationJobStatus,
-    SimulationStream,
-    StreamerCapabilities,
-    StreamRecordingInfo,
-    StreamRecordingsList,
-)
-from odyssey.spectator import SpectatorConnection, connect_to_stream
-from odyssey.stream import Stream
+
+if TYPE_CHECKING:
+    from odyssey._callbacks import (
+        BroadcastReadyCallback,
+        ConnectedCallback,
+        DisconnectedCallback,
+        ErrorCallback,
+        InteractAcknowledgedCallback,
+        StatusChangeCallback,
+        StreamEndedCallback,
+        StreamErrorCallback,
+        StreamStartedCallback,
+        VideoFrameCallback,
+    )
+    from odyssey._events_log import RecordingEvent
+    from odyssey.config import AdvancedConfig
+    from odyssey.frame_queue import FrameQueue
+    from odyssey.frames import VideoFrame
+    from odyssey.models import (
+        BroadcastInfo,
+        ClientCredentials,
+        ConnectionStatus,
+        Recording,
+        SimulationJobDetail,
+        SimulationJobInfo,
+        SimulationJobsList,
+        SimulationJobStatus,
+        SimulationStream,
+        StreamerCapabilities,
+        StreamRecordingInfo,
+        StreamRecordingsList,
+    )
+    from odyssey.spectator import SpectatorConnection, connect_to_stream
+    from odyssey.stats import ClientStats, QueueStats
+    from odyssey.stream import Stream
+else:
+    __getattr__ = attributes_of(
+        __name__,
+        {
+            "_callbacks": (
+                "BroadcastReadyCallback",
+                "ConnectedCallback",
+                "DisconnectedCallback",
+                "ErrorCallback",
+                "InteractAcknowledgedCallback",
+                "StatusChangeCallback",
+                "StreamEndedCallback",
+                "StreamErrorCallback",
+                "StreamStartedCallback",
+                "VideoFrameCallback",
+            ),
+            "_events_log": ("RecordingEvent",),
+            "config": ("AdvancedConfig",),
+            "frame_queue": ("FrameQueue",),
+            "frames": ("VideoFrame",),
+            "models": (
+                "BroadcastInfo",
+                "ClientCredentials",
+                "ConnectionStatus",
+                "Recording",
+                "SimulationJobDetail",
+                "SimulationJobInfo",
+                "SimulationJobsList",
+                "SimulationJobStatus",
+                "SimulationStream",
+                "StreamerCapabilities",
+                "StreamRecordingInfo",
+                "StreamRecordingsList",
+            ),
+            "spectator": (
+                "SpectatorConnection",
+                "connect_to_stream",
+            ),
+            "stats": ("ClientStats", "QueueStats"),
+            "stream": ("Stream",),
+        },
+    )
 
 __all__ = [
     "AccountSuspendedError",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from odyssey.frame_queue import Feed, FrameQueue, Overflow
-from odyssey.frames import VideoFrame
+
+if TYPE_CHECKING:
+    from odyssey.frames import VideoFrame
 
 
 class FrameFanout:

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from odyssey._callbacks import Callbacks, Handlers
 from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey._exit import close_at_exit
 from odyssey._fanout import FrameFanout
 from odyssey._http import HttpClient
-from odyssey._sessions import as_http, as_websocket, ice_servers, request_credentials
 from odyssey._telemetry import Telemetry, reported
 from odyssey.config import Settings
 from odyssey.errors import (
@@ -26,12 +24,15 @@ from odyssey.errors import (
     OdysseyStreamError,
     OdysseyTimeoutError,
 )
-from odyssey.frame_queue import FrameQueue, Overflow, QueueStats
-from odyssey.models import ClientCredentials, ConnectionStatus, StreamerCapabilities
+from odyssey.frame_queue import FrameQueue, Overflow
+from odyssey.models import ConnectionStatus
 
 if TYPE_CHECKING:
+    from odyssey._callbacks import Callbacks, Handlers
     from odyssey._rtc.connection import Connection
     from odyssey._rtc.loop import MediaLoop
+    from odyssey.models import ClientCredentials, StreamerCapabilities
+    from odyssey.stats import ClientStats
 
 T = TypeVar("T")
 
@@ -42,29 +43,6 @@ DISCONNECT_TIMEOUT = 2.0
 CLOSE_TIMEOUT = 2.9
 #: Seconds that `close` waits for a thread to end.
 JOIN_TIMEOUT = 0.4
-
-
-@attrs.frozen
-class ClientStats:
-    """What a client received on its present or last connection.
-
-    Attributes:
-        frames_received: frames that were decoded, whether a stream ran or not.
-        callback_frames: frames that `on_video_frame` was called with.
-        callback_dropped: frames that a slow `on_video_frame` missed.
-        frames: the counters of `client.frames`, since the client was made.
-
-    Example:
-        ```python
-        stats = client.stats
-        print(stats.frames_received, stats.callback_dropped, stats.frames.dropped)
-        ```
-    """
-
-    frames_received: int = 0
-    callback_frames: int = 0
-    callback_dropped: int = 0
-    frames: QueueStats = attrs.field(factory=QueueStats)
 
 
 @attrs.define(eq=False)
@@ -130,6 +108,8 @@ class Live:
 
     @property
     def stats(self) -> ClientStats:
+        from odyssey.stats import ClientStats
+
         attempt = self._attempt
         if attempt is None:
             return ClientStats(frames=self.fanout.main.stats)
@@ -166,6 +146,7 @@ class Live:
                 raise
 
     def _begin(self, handlers: Handlers) -> tuple[MediaLoop, _Attempt]:
+        from odyssey._callbacks import Callbacks
         from odyssey._rtc.connection import Connection
         from odyssey._rtc.loop import MediaLoop
 
@@ -186,6 +167,8 @@ class Live:
         deadline: Deadline,
         credentials: ClientCredentials | None,
     ) -> None:
+        from odyssey._sessions import as_http, as_websocket, ice_servers, request_credentials
+
         connection = attempt.connection
         if credentials is None:
             loop.call(

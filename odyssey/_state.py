@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from odyssey._live import ClientStats, Live
-from odyssey.frame_queue import FrameQueue
-from odyssey.models import ConnectionStatus, StreamerCapabilities
+from odyssey._live import Live
+from odyssey.models import ConnectionStatus
+
+if TYPE_CHECKING:
+    from odyssey.frame_queue import FrameQueue
+    from odyssey.models import StreamerCapabilities
+    from odyssey.stats import ClientStats
 
 
 class State:
@@ -65,6 +69,8 @@ class State:
     @property
     def capabilities(self) -> StreamerCapabilities:
         """What the streamer can do; before connecting, that it can do nothing special."""
+        from odyssey.models import StreamerCapabilities
+
         return self._live.capabilities or StreamerCapabilities()
 
     @property

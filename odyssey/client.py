@@ -6,37 +6,35 @@ import os
 import time
 import warnings
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from odyssey._callbacks import (
-    BroadcastReadyCallback,
-    ConnectedCallback,
-    DisconnectedCallback,
-    ErrorCallback,
-    Handlers,
-    InteractAcknowledgedCallback,
-    StatusChangeCallback,
-    StreamEndedCallback,
-    StreamErrorCallback,
-    StreamStartedCallback,
-    VideoFrameCallback,
-)
 from odyssey._deadline import Deadline
-from odyssey._debug import log_to_stderr
 from odyssey._flat_names import FlatNames
 from odyssey._http import HttpClient
-from odyssey._images import ImageInput, encode_image
 from odyssey._live import Live
-from odyssey._sessions import request_credentials
 from odyssey._state import State
 from odyssey._telemetry import Telemetry
-from odyssey.capture import Capture
 from odyssey.config import AdvancedConfig, Settings, check_text, check_timeout
 from odyssey.errors import OdysseyStreamError
-from odyssey.frame_queue import FrameQueue, Overflow
-from odyssey.models import ClientCredentials
-from odyssey.recordings import Recordings
-from odyssey.simulations import Simulations
-from odyssey.stream import Stream
+
+if TYPE_CHECKING:
+    from odyssey._callbacks import (
+        BroadcastReadyCallback,
+        ConnectedCallback,
+        DisconnectedCallback,
+        ErrorCallback,
+        InteractAcknowledgedCallback,
+        StatusChangeCallback,
+        StreamEndedCallback,
+        StreamErrorCallback,
+        StreamStartedCallback,
+        VideoFrameCallback,
+    )
+    from odyssey._images import ImageInput
+    from odyssey.capture import Capture
+    from odyssey.frame_queue import FrameQueue, Overflow
+    from odyssey.models import ClientCredentials
+    from odyssey.stream import Stream
 
 
 class Odyssey(FlatNames, State):
@@ -86,14 +84,14 @@ class Odyssey(FlatNames, State):
     ) -> None:
         settings = Settings.make(api_key, api_url, timeout, queue_timeout, frame_buffer, advanced)
         if debug:
+            from odyssey._debug import log_to_stderr
+
             log_to_stderr()
         self._settings = settings
         self._http = HttpClient(settings.api_url, settings.require_key)
         self._live = Live(
             settings, self._http, Telemetry(self._http, enabled=bool(enable_telemetry))
         )
-        self._recordings = Recordings(self._http, settings.timeout, self._live.check_open)
-        self._simulations = Simulations(self._http, settings.timeout, self._live.check_open)
 
     # Connecting.
 
@@ -130,6 +128,8 @@ class Odyssey(FlatNames, State):
             client.connect(on_video_frame=lambda frame: print(frame.index))
             ```
         """
+        from odyssey._callbacks import Handlers
+
         handlers = Handlers(
             on_connected,
             on_disconnected,
@@ -172,11 +172,15 @@ class Odyssey(FlatNames, State):
             Odyssey().connect_with_credentials(credentials)
             ```
         """
+        from odyssey.models import ClientCredentials
+
         if not isinstance(credentials, ClientCredentials):
             raise TypeError(
                 f"credentials must be ClientCredentials, not {type(credentials).__name__}; "
                 "use ClientCredentials.from_dict"
             )
+        from odyssey._callbacks import Handlers
+
         handlers = Handlers(
             on_connected,
             on_disconnected,
@@ -203,6 +207,8 @@ class Odyssey(FlatNames, State):
             json.dumps(client.create_client_credentials().to_dict())    # send this to the program
             ```
         """
+        from odyssey._sessions import request_credentials
+
         self._live.check_open()
         self._settings.require_key()
         return request_credentials(
@@ -279,6 +285,8 @@ class Odyssey(FlatNames, State):
         self._live.require_connected("start a stream")
         encoded = None
         if image is not None:
+            from odyssey._images import encode_image
+
             self._require_image_to_video()
             encoded = encode_image(image, portrait=portrait)
         return self._live.start(
@@ -311,6 +319,8 @@ class Odyssey(FlatNames, State):
                     ...
             ```
         """
+        from odyssey.stream import Stream
+
         return Stream(self, prompt, portrait, image, bypass_prompt_expansion, broadcast, timeout)
 
     def interact(self, prompt: str, *, timeout: float | None = None) -> str:
@@ -367,19 +377,9 @@ class Odyssey(FlatNames, State):
 
     def capture(self) -> Capture:
         """A stand-in for `cv2.VideoCapture` in code written for OpenCV."""
+        from odyssey.capture import Capture
+
         return Capture(self.subscribe(), lambda: self.is_connected)
-
-    # Properties.
-
-    @property
-    def recordings(self) -> Recordings:
-        """Recordings of the account; needs no connection."""
-        return self._recordings
-
-    @property
-    def simulations(self) -> Simulations:
-        """Simulations of the account; needs no connection."""
-        return self._simulations
 
     def __repr__(self) -> str:
         return f"<Odyssey {self._settings.api_url} {self.current_status.value}>"

@@ -6,9 +6,7 @@ import collections
 import enum
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
-
-import attrs
+from typing import TYPE_CHECKING, Any, Literal
 
 from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey.config import check_count, check_wait
@@ -18,7 +16,10 @@ from odyssey.errors import (
     OdysseyTimeoutError,
     own_copy,
 )
-from odyssey.frames import Array, VideoFrame, check_out
+
+if TYPE_CHECKING:
+    from odyssey.frames import Array, VideoFrame
+    from odyssey.stats import QueueStats
 
 Overflow = Literal["drop_oldest", "drop_newest"]
 
@@ -36,28 +37,6 @@ class Feed(enum.Enum):
 
 
 _CLEAN_ENDS = (Feed.ENDED, Feed.GONE, Feed.CLOSED)
-
-
-@attrs.frozen
-class QueueStats:
-    """What a queue did since it was made: `received` is the sum of the next three and `waiting`.
-
-    Attributes:
-        received: frames that arrived while a stream ran.
-        delivered: frames handed to a reader.
-        dropped: frames thrown away because the queue was full.
-        skipped: frames thrown away by `latest`, which wanted a newer one, by `clear` or `close`, or
-            by the start of the next stream.
-        idle: frames that arrived while no stream ran; they are not queued.
-        waiting: frames in the queue now.
-    """
-
-    received: int = 0
-    delivered: int = 0
-    dropped: int = 0
-    skipped: int = 0
-    idle: int = 0
-    waiting: int = 0
 
 
 class FrameQueue:
@@ -116,6 +95,8 @@ class FrameQueue:
     @property
     def stats(self) -> QueueStats:
         """The counters, as of now."""
+        from odyssey.stats import QueueStats
+
         with self._changed:
             return QueueStats(**self._counts, waiting=len(self._frames))
 
@@ -190,6 +171,8 @@ class FrameQueue:
         n = check_count(n, "n", 0)
         result, size = out, None
         if out is not None:
+            from odyssey.frames import check_out
+
             check_out(out, (n, None, None, 3))
             size = out.shape[2], out.shape[1]
 
@@ -345,7 +328,7 @@ class FrameQueue:
 class _SizeChanged(Exception): ...  # noqa: N818 - never leaves this file
 
 
-class _Iteration(Iterator[VideoFrame]):
+class _Iteration(Iterator["VideoFrame"]):
     """Reads one stream: it ends where the stream does, even if the next one has begun by then."""
 
     def __init__(self, queue: FrameQueue) -> None:

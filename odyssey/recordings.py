@@ -8,17 +8,12 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
-from odyssey._artifact import ENDINGS, Artifact
 from odyssey._deadline import Deadline
-from odyssey._download import check_path, download, fetch, target_of
-from odyssey._events_log import RecordingEvent, parse_events
 from odyssey._http import HttpClient
-from odyssey._polling import Pauses
-from odyssey._progress import ProgressCallback, check_progress, reporting
-from odyssey._recording_frames import frames_of_artifact, frames_of_file
-from odyssey.config import check_count, check_text, check_timeout, check_wait
+from odyssey._path_segment import path_segment
+from odyssey.config import check_count, check_timeout, check_wait
 from odyssey.errors import (
     OdysseyConnectionError,
     OdysseyError,
@@ -27,15 +22,20 @@ from odyssey.errors import (
     OdysseyTimeoutError,
     RateLimitError,
 )
-from odyssey.frames import Array, VideoFrame
 from odyssey.models import Recording, StreamRecordingInfo, StreamRecordingsList
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from odyssey._artifact import Artifact
+    from odyssey._events_log import RecordingEvent
+    from odyssey._progress import ProgressCallback
+    from odyssey.frames import Array, VideoFrame
 
-#: What names a recording: itself, its entry in a list, or the id of its stream.
-RecordingOrId = Recording | StreamRecordingInfo | str
-# Within the class `list` is a method.
-_Events = list[RecordingEvent]
+    #: What names a recording: itself, its entry in a list, or the id of its stream.
+    RecordingOrId = Recording | StreamRecordingInfo | str
+    # Within the class `list` is a method.
+    _Events = list[RecordingEvent]
+
+logger = logging.getLogger(__name__)
 
 
 class Recordings:
@@ -153,12 +153,14 @@ class Recordings:
             recording = client.recordings.wait(stream.id, artifacts=("video", "events"))
             ```
         """
+        from odyssey._polling import Pauses
+
         wanted = [_check_artifact(name) for name in _check_names(artifacts)]
         seconds = check_wait(timeout)
         first_pause = check_timeout(interval, "interval")
         if first_pause is None:
             raise ValueError("interval must be a number of seconds > 0, not None")
-        stream_path(stream_id)
+        path_segment(stream_id)
         waiting = _Waiting(stream_id, wanted)
         deadline = Deadline.after(seconds)
         # A last look needs some time too.
@@ -210,6 +212,9 @@ class Recordings:
                 client.recordings.download(info, "recordings/", progress=True)
             ```
         """
+        from odyssey._download import check_path, download, target_of
+        from odyssey._progress import check_progress, reporting
+
         name = _check_artifact(artifact)
         check_path(path)
         check_progress(progress)
@@ -232,6 +237,8 @@ class Recordings:
                 print(event["timestamp_ms"], event["type"], event.get("prompt"))
             ```
         """
+        from odyssey._events_log import parse_events
+
         source = self._artifact(recording_or_id, "events")
         return parse_events(_content(source), source.title)
 
@@ -269,6 +276,8 @@ class Recordings:
             first = next(client.recordings.frames(Path("cat.mp4"))).data     # (1280, 704, 3) uint8
             ```
         """
+        from odyssey._recording_frames import frames_of_artifact, frames_of_file
+
         first = check_count(start, "start", 0)
         end = None if stop is None else check_count(stop, "stop", 0)
         every = check_count(step, "step", 1)
@@ -303,12 +312,14 @@ class Recordings:
             raise OdysseyServerError(f"{source.title} is broken, or no picture") from None
 
     def _get(self, stream_id: str, deadline: Deadline) -> Recording:
-        path = f"/recordings/{stream_path(stream_id)}"
+        path = f"/recordings/{path_segment(stream_id)}"
         self._check_open()
         answer = self._http.get(path, deadline, f"could not get recording {stream_id}")
         return Recording.from_json(answer.json("the recording"))
 
     def _artifact(self, recording_or_id: RecordingOrId, name: str) -> Artifact:
+        from odyssey._artifact import Artifact
+
         stream_id = _id_of(recording_or_id)
         self._check_open()
         recording = (
@@ -356,6 +367,8 @@ class _Waiting:
 
 
 def _content(artifact: Artifact) -> bytes:
+    from odyssey._download import fetch
+
     body = io.BytesIO()
     fetch(artifact, body)
     return body.getvalue()
@@ -369,11 +382,13 @@ def _id_of(recording_or_id: object) -> str:
             "expected a Recording, an entry of a list of recordings or a stream's id, not "
             f"{type(recording_or_id).__name__}"
         )
-    stream_path(recording_or_id)
+    path_segment(recording_or_id)
     return recording_or_id
 
 
 def _check_artifact(name: object) -> str:
+    from odyssey._artifact import ENDINGS
+
     if name not in ENDINGS:
         raise ValueError(f"artifact must be one of {', '.join(ENDINGS)}, not {name!r}")
     return str(name)
@@ -383,11 +398,3 @@ def _check_names(names: Sequence[str]) -> Sequence[str]:
     if isinstance(names, str):
         raise TypeError(f"artifacts must be a sequence of names, as in ({names!r},), not a str")
     return names
-
-
-def stream_path(stream_id: object, name: str = "stream_id") -> str:
-    """An id as one segment of a path: whatever is in it, it can't lead to another endpoint."""
-    text = check_text(stream_id, name)
-    if not text.strip() or text in (".", ".."):
-        raise ValueError(f"{name} must be an id that the service gave, not {text!r}")
-    return quote(text, safe="")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from odyssey._deadline import Deadline
 from odyssey._http import HttpClient
+from odyssey._path_segment import path_segment
 from odyssey._polling import Pauses
 from odyssey._redact import redacted
 from odyssey._scripts import Script, prepare_script
@@ -26,7 +27,6 @@ from odyssey.models import (
     SimulationJobsList,
     SimulationJobStatus,
 )
-from odyssey.recordings import stream_path
 
 logger = logging.getLogger(__name__)
 
@@ -207,7 +207,7 @@ class Simulations:
             ```
         """
         self._check_open()
-        path = f"/simulation-jobs/{stream_path(job_id, 'job_id')}"
+        path = f"/simulation-jobs/{path_segment(job_id, 'job_id')}"
         answer = self._http.delete(
             path, Deadline.after(self._timeout), f"could not cancel simulation {job_id}"
         )
@@ -277,7 +277,7 @@ class Simulations:
 
     def _get(self, job_id: str, deadline: Deadline) -> SimulationJobDetail:
         self._check_open()
-        path = f"/simulation-jobs/{stream_path(job_id, 'job_id')}"
+        path = f"/simulation-jobs/{path_segment(job_id, 'job_id')}"
         answer = self._http.get(path, deadline, f"could not get simulation {job_id}")
         return SimulationJobDetail.from_json(answer.json("the simulation"))
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import odyssey
+import odyssey.models
 
 ROOT = Path(odyssey.__file__).parent
 
 # From the bottom up: a module imports modules of its own group and of those before it.
 LAYERS = (
-    {"_version", "_deadline"},
-    {"errors", "config", "_redact", "_tls", "_progress", "_debug", "_exit", "_html"},
-    {"_json"},
+    {"_version", "_deadline", "_lazy"},
+    {"errors", "config", "_redact", "_tls", "_progress", "_debug", "_exit", "_html", "stats"},
+    {"_json", "_path_segment"},
     {"models", "_events_log"},
     {"frames"},
     {"frame_queue"},
@@ -187,18 +190,34 @@ with odyssey.Odyssey("ody_key", api_url="http://127.0.0.1:1", timeout=0.2) as cl
 # What is public.
 
 
-def public_names() -> set[str]:
-    return {name for name in vars(odyssey) if not name.startswith("_")}
-
-
 def test_all_is_sorted_and_whole() -> None:
     names = list(odyssey.__all__)
     assert len(names) == len(set(names))
     assert names == sorted(names)
-    assert all(hasattr(odyssey, name) for name in names)
-    exported = {n for n in public_names() if not inspect.ismodule(getattr(odyssey, n))}
-    assert exported <= set(names)
     assert "__version__" in names
+
+
+@pytest.mark.parametrize("package", [odyssey, odyssey.models])
+def test_names_that_load_on_first_use_are_those_that_are_exported(package: ModuleType) -> None:
+    tree = ast.parse(Path(package.__file__ or "").read_text(encoding="utf-8"))
+    (choice,) = (node for node in tree.body if isinstance(node, ast.If))
+    typed = {
+        (str(node.module).removeprefix(f"{package.__name__}."), name.name)
+        for node in choice.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    (table,) = (node for node in ast.walk(choice) if isinstance(node, ast.Dict))
+    loaded = {(m, n) for m, names in ast.literal_eval(table).items() for n in names}
+    assert loaded == typed
+    at_once = {name for name in vars(package) if name in package.__all__} - {n for _, n in loaded}
+    assert {name for _, name in loaded} | at_once == set(package.__all__)
+    for module, name in loaded:
+        assert getattr(package, name) is getattr(
+            importlib.import_module(f"{package.__name__}.{module}"), name
+        )
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = package.no_such_name
 
 
 #: Every name of the contract that exists so far.

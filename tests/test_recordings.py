@@ -15,8 +15,8 @@ from odyssey import (
     Recording,
     StreamRecordingInfo,
 )
+from odyssey._path_segment import path_segment
 from odyssey.emulator import Emulator, faults
-from odyssey.recordings import stream_path
 
 from .servers import Reply, Request, TinyServer, make, short_pauses
 from .test_models import INFO, PAGE, RECORDING
@@ -132,16 +132,16 @@ def test_an_odd_id_is_not_found(emulator: Emulator, stream_id: str) -> None:
 def test_any_id_is_one_segment(stream_id: str) -> None:
     if not stream_id.strip() or stream_id in (".", ".."):
         with pytest.raises(ValueError, match="stream_id"):
-            stream_path(stream_id)
+            path_segment(stream_id)
         return
-    path = stream_path(stream_id)
+    path = path_segment(stream_id)
     assert unquote(path) == stream_id
     assert not set(path) & set("/?#\\ \n")
 
 
 def test_a_surrogate_is_refused_as_an_argument() -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the codec's words
-        stream_path("\ud800")
+        path_segment("\ud800")
 
 
 def test_an_unknown_recording(emulator: Emulator) -> None:

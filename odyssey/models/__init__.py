@@ -1,0 +1,50 @@
+"""The service's data, each read from JSON in one place. The modules load when they are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odyssey._lazy import attributes_of
+
+if TYPE_CHECKING:
+    from odyssey.models.recordings import Recording, StreamRecordingInfo, StreamRecordingsList
+    from odyssey.models.sessions import BroadcastInfo, ClientCredentials, StreamerCapabilities
+    from odyssey.models.simulations import (
+        SimulationJobDetail,
+        SimulationJobInfo,
+        SimulationJobsList,
+        SimulationJobStatus,
+        SimulationStream,
+    )
+    from odyssey.models.status import ConnectionStatus
+else:
+    __getattr__ = attributes_of(
+        __name__,
+        {
+            "recordings": ("Recording", "StreamRecordingInfo", "StreamRecordingsList"),
+            "sessions": ("BroadcastInfo", "ClientCredentials", "StreamerCapabilities"),
+            "simulations": (
+                "SimulationJobDetail",
+                "SimulationJobInfo",
+                "SimulationJobsList",
+                "SimulationJobStatus",
+                "SimulationStream",
+            ),
+            "status": ("ConnectionStatus",),
+        },
+    )
+
+__all__ = [
+    "BroadcastInfo",
+    "ClientCredentials",
+    "ConnectionStatus",
+    "Recording",
+    "SimulationJobDetail",
+    "SimulationJobInfo",
+    "SimulationJobStatus",
+    "SimulationJobsList",
+    "SimulationStream",
+    "StreamRecordingInfo",
+    "StreamRecordingsList",
+    "StreamerCapabilities",
+]

@@ -1,0 +1,113 @@
+"""Recordings."""
+
+from __future__ import annotations
+
+import attrs
+
+from odyssey._html import video_html
+from odyssey._json import Fields
+from odyssey._redact import shown_url
+
+
+@attrs.frozen
+class Recording:
+    """A recorded stream. The addresses are presigned: about an hour valid, without a token.
+
+    Attributes:
+        stream_id: the stream it belongs to.
+        video_url: MP4, or None while there is none; so with the other three.
+        events_url: the prompts and their times, one JSON object a line.
+        thumbnail_url: JPEG.
+        preview_url: a short, small MP4.
+        frame_count: frames in the video.
+        duration_seconds: its length in seconds.
+    """
+
+    stream_id: str
+    video_url: str | None = attrs.field(default=None, repr=shown_url)
+    events_url: str | None = attrs.field(default=None, repr=shown_url)
+    thumbnail_url: str | None = attrs.field(default=None, repr=shown_url)
+    preview_url: str | None = attrs.field(default=None, repr=shown_url)
+    frame_count: int | None = None
+    duration_seconds: float | None = None
+
+    @classmethod
+    def from_json(cls, value: object) -> Recording:
+        fields = Fields.read(value, "the recording")
+        return cls(
+            stream_id=fields.text("stream_id"),
+            video_url=fields.optional_text("video_url"),
+            events_url=fields.optional_text("events_url"),
+            thumbnail_url=fields.optional_text("thumbnail_url"),
+            preview_url=fields.optional_text("preview_url"),
+            frame_count=fields.optional_integer("frame_count"),
+            duration_seconds=fields.optional_number("duration_seconds"),
+        )
+
+    def _repr_html_(self) -> str:
+        """In Jupyter a recording shows its video, for as long as the address is valid.
+
+        The page then holds the presigned address, as it must to play it; the text repr doesn't.
+        """
+        return video_html(self.video_url, self.thumbnail_url, repr(self))
+
+
+@attrs.frozen
+class StreamRecordingInfo:
+    """A recording as it stands in a list.
+
+    Attributes:
+        stream_id: the stream it belongs to.
+        width: pixels.
+        height: pixels.
+        started_at: ISO 8601.
+        ended_at: ISO 8601, or None while the stream runs; so with the next.
+        duration_seconds: length in seconds.
+    """
+
+    stream_id: str
+    width: int
+    height: int
+    started_at: str
+    ended_at: str | None = None
+    duration_seconds: float | None = None
+
+    @classmethod
+    def from_json(cls, value: object) -> StreamRecordingInfo:
+        fields = Fields.read(value, "the list of recordings")
+        return cls(
+            stream_id=fields.text("stream_id"),
+            width=fields.integer("width"),
+            height=fields.integer("height"),
+            started_at=fields.text("started_at"),
+            ended_at=fields.optional_text("ended_at"),
+            duration_seconds=fields.optional_number("duration_seconds"),
+        )
+
+
+@attrs.frozen
+class StreamRecordingsList:
+    """One page of recordings, newest first.
+
+    Attributes:
+        recordings: the page.
+        total: how many there are in all.
+        limit: the longest this page could be.
+        offset: how many were skipped before it.
+    """
+
+    recordings: list[StreamRecordingInfo]
+    total: int
+    limit: int
+    offset: int
+
+    @classmethod
+    def from_json(cls, value: object) -> StreamRecordingsList:
+        fields = Fields.read(value, "the list of recordings")
+        recordings = fields.items("recordings", StreamRecordingInfo.from_json)
+        return cls(
+            recordings=recordings,
+            total=fields.integer("total", len(recordings)),
+            limit=fields.integer("limit", len(recordings)),
+            offset=fields.integer("offset", 0),
+        )

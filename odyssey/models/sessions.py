@@ -1,0 +1,130 @@
+"""What belongs to a session: credentials, what its streamer can do, its broadcast."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from odyssey._redact import shown_url
+
+
+@attrs.frozen
+class StreamerCapabilities:
+    """What the streamer of a session can do.
+
+    Attributes:
+        image_to_video: whether `start_stream(image=...)` is possible.
+    """
+
+    image_to_video: bool = False
+
+    @classmethod
+    def from_json(cls, value: object) -> StreamerCapabilities:
+        """Anything but an object with a true `image_to_video` reads as: it can't."""
+        return cls(isinstance(value, Mapping) and value.get("image_to_video") is True)
+
+
+@attrs.frozen
+class ClientCredentials:
+    """What a program without an API key needs to connect once: see `create_client_credentials`.
+
+    Attributes:
+        signaling_url: address of the signaling server.
+        session_token: a JWT for one session; never shown in a repr.
+        expires_in: seconds to connect with it, counted from its making.
+        capabilities: what the streamer can do, where that is known.
+        session_id: read from the token.
+
+    Raises:
+        ValueError: the token is no JWT with a `session_id`, or the address is empty.
+
+    Example:
+        ```python
+        credentials = Odyssey().create_client_credentials()
+        text = json.dumps(credentials.to_dict())            # send this to the other program
+        Odyssey().connect_with_credentials(ClientCredentials.from_dict(json.loads(text)))
+        ```
+    """
+
+    signaling_url: str = attrs.field(repr=shown_url)
+    session_token: str = attrs.field(repr=lambda _: "'…'")
+    expires_in: int
+    capabilities: StreamerCapabilities | None = None
+    session_id: str = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.signaling_url, str) or not self.signaling_url.strip():
+            raise ValueError("signaling_url must be a non-empty str")
+        object.__setattr__(self, "session_id", _session_id(self.session_token))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON that every SDK of the service reads. It carries the token in clear."""
+        data: dict[str, Any] = {
+            "session_id": self.session_id,
+            "signaling_url": self.signaling_url,
+            "session_token": self.session_token,
+            "expires_in": self.expires_in,
+        }
+        if self.capabilities is not None:
+            data["capabilities"] = {"image_to_video": self.capabilities.image_to_video}
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ClientCredentials:
+        """The inverse of `to_dict`. `session_id` is read from the token, not from `data`.
+
+        Raises:
+            KeyError: a field is missing.
+            ValueError: a field is not what it should be.
+            TypeError: `data` is no mapping.
+        """
+        if not isinstance(data, Mapping):
+            raise TypeError(f"credentials must be a mapping, not {type(data).__name__}")
+        capabilities = data.get("capabilities")
+        try:
+            expires_in = int(data["expires_in"])
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError("expires_in must be a whole number of seconds") from None
+        return cls(
+            signaling_url=data["signaling_url"],
+            session_token=data["session_token"],
+            expires_in=expires_in,
+            capabilities=(
+                None if capabilities is None else StreamerCapabilities.from_json(capabilities)
+            ),
+        )
+
+
+def _session_id(token: object) -> str:
+    """The `session_id` claim of a JWT. Only the signaling server can check the signature."""
+    parts = token.split(".") if isinstance(token, str) else []
+    if len(parts) != 3:
+        raise ValueError("session_token must be a JWT: three parts with dots between them")
+    try:
+        payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        raise ValueError("session_token must be a JWT, but its payload is no JSON") from None
+    claim = payload.get("session_id") if isinstance(payload, dict) else None
+    if not isinstance(claim, str) or not claim:
+        raise ValueError("session_token has no session_id in its payload")
+    return claim
+
+
+@attrs.frozen
+class BroadcastInfo:
+    """Where a broadcast stream can be watched.
+
+    Attributes:
+        hls_url: HLS playlist, some seconds behind; None where the service makes none.
+        webrtc_url: WHEP address for `connect_to_stream`, about a second behind.
+        spectator_token: the token that goes with it; never shown in a repr.
+    """
+
+    hls_url: str | None = attrs.field(repr=shown_url)
+    webrtc_url: str = attrs.field(repr=shown_url)
+    spectator_token: str = attrs.field(repr=lambda _: "'…'")

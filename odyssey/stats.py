@@ -1,0 +1,50 @@
+"""What was received, counted."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class QueueStats:
+    """What a queue did since it was made: `received` is the sum of the next three and `waiting`.
+
+    Attributes:
+        received: frames that arrived while a stream ran.
+        delivered: frames handed to a reader.
+        dropped: frames thrown away because the queue was full.
+        skipped: frames thrown away by `latest`, which wanted a newer one, by `clear` or `close`, or
+            by the start of the next stream.
+        idle: frames that arrived while no stream ran; they are not queued.
+        waiting: frames in the queue now.
+    """
+
+    received: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    skipped: int = 0
+    idle: int = 0
+    waiting: int = 0
+
+
+@attrs.frozen
+class ClientStats:
+    """What a client received on its present or last connection.
+
+    Attributes:
+        frames_received: frames that were decoded, whether a stream ran or not.
+        callback_frames: frames that `on_video_frame` was called with.
+        callback_dropped: frames that a slow `on_video_frame` missed.
+        frames: the counters of `client.frames`, since the client was made.
+
+    Example:
+        ```python
+        stats = client.stats
+        print(stats.frames_received, stats.callback_dropped, stats.frames.dropped)
+        ```
+    """
+
+    frames_received: int = 0
+    callback_frames: int = 0
+    callback_dropped: int = 0
+    frames: QueueStats = attrs.field(factory=QueueStats)
