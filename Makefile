@@ -2,6 +2,7 @@
 #
 #   make demo                       see it work: no key, no network but the package index
 #   make test                       lint, types and all tests
+#   make docs                       the documentation, in site/
 #   make bench                      what receiving costs; half an hour on a machine that does nothing else
 #   make demo PYTHON=python3.12     with another Python
 
@@ -13,13 +14,13 @@ BENCH_ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-all
 	@$(BIN)/python -m odyssey demo $(DEMO_ARGS)
 
-test: lint
+test: lint docs
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
@@ -27,11 +28,15 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# What mkdocs says of its own future is not about these pages.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find odyssey tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed-all: $(VENV)/bin/python setup.cfg setup.py
