@@ -38,13 +38,14 @@ LAYERS = (
     {"_flat_names", "_state"},
     {"client"},
     {"__init__"},
+    {"integrations"},
     {"cli", "__main__", "pytest_plugin"},
 )
 
 #: The client connects from inside a function, and nobody else knows of asyncio and WebRTC.
 LATE = {"_live", "spectator", "_recording_frames"}
 HEAVY = {"aiortc", "aioice", "av", "websockets", "asyncio"}
-MAY_BE_HEAVY = {"_rtc", "emulator", "cli", "pytest_plugin"}
+MAY_BE_HEAVY = {"_rtc", "emulator", "cli", "pytest_plugin", "integrations"}
 
 
 def rank(part: str) -> int:
