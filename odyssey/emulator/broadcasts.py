@@ -67,9 +67,10 @@ class Broadcasts:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
-    def kill_peers(self) -> None:
-        for broadcast in self._broadcasts.values():
-            broadcast.kill_peers()
+    def kill_peers(self, stream_id: str) -> None:
+        """Let the spectators of a stream hear nothing more."""
+        if stream_id in self._broadcasts:
+            self._broadcasts[stream_id].kill_peers()
 
     async def close(self) -> None:
         """End all. Bounded in time."""
@@ -188,6 +189,11 @@ class Broadcaster:
     def end(self, stream: LiveStream) -> None:
         """The stream is over."""
         self._broadcasts.end(stream.id)
+
+    def kill_peers(self, stream: LiveStream | None) -> None:
+        """Let the stream's spectators hear nothing more."""
+        if stream is not None:
+            self._broadcasts.kill_peers(stream.id)
 
     def spectator_count(self, stream: LiveStream | None) -> int:
         """The WHEP sessions of a stream."""

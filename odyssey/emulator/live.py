@@ -12,6 +12,7 @@ import attrs
 import av
 
 from .encoder import CLOCK_RATE, FRAME_RATE, FrameEncoder
+from .faults import ResizeVideo, Target
 from .recorder import Recorder, RecordingSummary
 from .requests import StartRequest
 from .scene import Scene
@@ -53,6 +54,11 @@ class LiveStream:
         return cls(id_, account, width, height, scene, recorder)
 
     @property
+    def target(self) -> Target:
+        """What timed faults strike."""
+        return Target(id=self.id, since=self._started)
+
+    @property
     def age(self) -> float:
         return time.monotonic() - self._started
 
@@ -76,10 +82,15 @@ class LiveStream:
         """A time of the stream on the media clock that started at `origin` (monotonic seconds)."""
         return round((self._started + at - origin) * CLOCK_RATE)
 
-    def paint(self, at: float, pts: int, encoder: FrameEncoder, *, key: bool) -> av.Packet[Any]:
+    def paint(
+        self, at: float, pts: int, encoder: FrameEncoder, *, key: bool, resized: ResizeVideo | None
+    ) -> av.Packet[Any]:
         """Paint, encode and record the next frame."""
-        frame = self._scene.paint(self._number, at)
-        packet = encoder.encode(frame, pts, key=key)
+        sent = frame = self._scene.paint(self._number, at)
+        if resized is not None:
+            sides = sorted((resized.width, resized.height), reverse=self.width > self.height)
+            sent = frame.reformat(width=sides[0], height=sides[1])
+        packet = encoder.encode(sent, pts, key=key)
         self._recorder.add(frame, at)
         self._number += 1
         return packet

@@ -8,6 +8,7 @@ from typing import Any
 from aiortc import RTCRtpSender
 
 from .faults import Faults, LosePacket, PacketLoss
+from .track import StreamerTrack
 
 __all__ = ["lose_packets"]
 
@@ -15,9 +16,12 @@ _RTP_HEADER = 12
 _MARKER = 0x80
 
 
-def lose_packets(sender: RTCRtpSender, faults: Faults) -> None:
-    """Lets the faults `PacketLoss` and `LosePacket` strike what `sender` sends."""
-    line = _Line(sender, faults)
+def lose_packets(sender: RTCRtpSender, track: StreamerTrack, faults: Faults) -> None:
+    """Lets the faults `PacketLoss` and `LosePacket` strike what `sender` sends of the track.
+
+    Frames that the track says are lost are lost here, packet by packet: what follows them shows it.
+    """
+    line = _Line(sender, track, faults)
     sender._retransmit = line.retransmit  # type: ignore[method-assign]
     sender.transport._send_rtp = line.send  # type: ignore[method-assign]
 
@@ -25,11 +29,12 @@ def lose_packets(sender: RTCRtpSender, faults: Faults) -> None:
 class _Line:
     """Stands in for two methods of aiortc's."""
 
-    def __init__(self, sender: RTCRtpSender, faults: Faults) -> None:
+    def __init__(self, sender: RTCRtpSender, track: StreamerTrack, faults: Faults) -> None:
         self._source = sender._ssrc
         self._repair_source = sender._rtx_ssrc
         self._send = sender.transport._send_rtp
         self._retransmit = sender._retransmit
+        self._track = track
         self._faults = faults
         self._random = random.Random(1)  # noqa: S311 - the same packets in each run
         self._beyond_repair: set[int] = set()
@@ -45,7 +50,9 @@ class _Line:
 
     def _is_lost(self, data: bytes) -> bool:
         source = int.from_bytes(data[8:12], "big") if len(data) > _RTP_HEADER else None
-        if source == self._source and not data[1] & _MARKER and self._faults.take(LosePacket):
+        if source == self._source and (
+            self._track.frame_is_lost or (not data[1] & _MARKER and self._faults.take(LosePacket))
+        ):
             self._beyond_repair.add(int.from_bytes(data[2:4], "big"))
             return True
         loss = (

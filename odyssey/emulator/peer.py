@@ -79,7 +79,7 @@ class Peer:
         """Take the client's answer. Raises what aiortc raises for one it can't use."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
         for sender in self._connection.getSenders():  # whose transport is the one that stays, now
-            lose_packets(sender, self._faults)
+            lose_packets(sender, self._track, self._faults)
 
     async def add_candidate(self, message: dict[str, Any]) -> None:
         """Take a candidate that came over the socket; an empty one ends them."""
@@ -103,6 +103,11 @@ class Peer:
     def kill(self) -> None:
         """Fall silent: send nothing more and hear nothing more, without a word to the client."""
         silence(self._ice_transport()._connection)
+
+    async def end_track(self) -> None:
+        """End the video track, and say so (RTCP BYE); the rest of the connection stays."""
+        for sender in self._connection.getSenders():
+            await sender.stop()
 
     async def close(self) -> None:
         """Close the connection, within a bounded time."""

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import attrs
 from aiohttp import web
 
-from .faults import Faults, UrlExpired
+from .faults import DownloadCut, Faults, UrlExpired
 from .refusals import refused
 
 __all__ = ["FileServer", "UrlSigner"]
@@ -73,7 +73,30 @@ class FileServer:
         if request.method == "GET" and not _range_holds(condition, tag):
             headers |= {"ETag": tag, "Accept-Ranges": "bytes", "Content-Disposition": "inline"}
             return web.Response(body=path.open("rb"), headers=headers)
+        if request.method == "GET" and (cut := self._faults.take(DownloadCut)):
+            answer, part = _part(path, headers | {"ETag": tag}, request.http_range, cut.share)
+            await answer.prepare(request)
+            await answer.write(part)
+            if request.transport is not None:
+                request.transport.close()
+            return answer
         return web.FileResponse(path, headers=headers)
+
+
+def _part(
+    path: Path, headers: dict[str, str], wanted: slice, share: float
+) -> tuple[web.StreamResponse, bytes]:
+    """The answer with all that is wanted of the file, and the share of it that comes."""
+    size = path.stat().st_size
+    start, stop, _ = wanted.indices(size)
+    answer = web.StreamResponse(headers=headers | {"Accept-Ranges": "bytes"})
+    if wanted != slice(None, None, 1):
+        answer.set_status(206)
+        answer.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    answer.content_length = stop - start
+    with path.open("rb") as file:
+        file.seek(start)
+        return answer, file.read(round((stop - start) * share))
 
 
 def _range_holds(condition: str, tag: str) -> bool:

@@ -12,8 +12,9 @@ from aiohttp import WSCloseCode, web
 from .api import Api, origin
 from .archive import Archive
 from .broadcasts import Broadcaster, Broadcasts
-from .faults import IceServers, SocketRefused
+from .faults import SocketRefused
 from .http_faults import guard
+from .ice_servers import IceServerList
 from .presigned import FileServer, UrlSigner
 from .refusals import refused
 from .sessions import Sessions
@@ -45,9 +46,10 @@ class Service:
         self._sessions = Sessions(settings)
         self._simulations = Simulations(settings, self._archive)
         self._broadcasts = Broadcasts(settings)
-        self._bearers = BearerTokens()
+        self._bearers = BearerTokens(settings.faults)
         self._session_tokens = SessionTokens(secret)
         self._signer = UrlSigner(secret)
+        self._ice_servers = IceServerList(settings.faults)
         self._connections: list[Connection | ConnectionSnapshot] = []
         self._tasks: set[asyncio.Future[Any]] = set()
         self._runner = web.AppRunner(
@@ -75,6 +77,7 @@ class Service:
                 task.cancel()
         await self._broadcasts.close()
         await self._runner.cleanup()
+        self._ice_servers.close()
         await self._archive.close(_RECORDINGS_SECONDS)
 
     def snapshots(self) -> list[ConnectionSnapshot]:
@@ -93,7 +96,6 @@ class Service:
     def kill_peers(self) -> None:
         for connection in self._live():
             connection.kill_peer()
-        self._broadcasts.kill_peers()
 
     def fail_streams(self, reason: str, message: str) -> None:
         for connection in self._live():
@@ -125,9 +127,7 @@ class Service:
             self._remember(connection)
 
     async def _ice_config(self, _request: web.Request) -> web.Response:
-        fault = self._settings.faults.find(IceServers)
-        servers = [dict(server) for server in fault.servers] if fault else []
-        return web.json_response({"iceServers": servers})
+        return web.json_response({"iceServers": self._ice_servers.listed()})
 
     def _application(self) -> web.Application:
         settings = self._settings

@@ -13,7 +13,19 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from .archive import Archive
 from .broadcasts import Broadcaster
-from .faults import ErrorInsteadOfOffer, Junk, NoOffer, SocketDroppedBeforeOffer
+from .faults import (
+    ConnectionLimit,
+    ErrorInsteadOfOffer,
+    Junk,
+    NoOffer,
+    PeerKilled,
+    SessionTimeout,
+    SocketCut,
+    SocketDroppedBeforeOffer,
+    StreamFails,
+    Target,
+    TrackEnded,
+)
 from .replies import JUNK
 from .sessions import Session, Sessions
 from .settings import Settings
@@ -121,7 +133,9 @@ class Connection:
         return None
 
     def kill_peer(self) -> None:
+        """Let the peer fall silent, and those of the stream's spectators."""
         self._streamer.peer.kill()
+        self._broadcaster.kill_peers(self._streamer.stream)
 
     def fail_stream(self, reason: str, message: str) -> None:
         self._streamer.fail(reason, message)
@@ -246,9 +260,10 @@ class Connection:
                 await self._socket.send_bytes(piece)
 
     async def _watch(self) -> None:
-        """End the connection when a limit is reached or the client is gone."""
+        """End the connection when a limit is reached or the client is gone; let faults strike."""
         while not self._over.is_set():
             try:
+                await self._strike()
                 await self._check_limits()
                 await asyncio.wait_for(self._over.wait(), _WATCH_INTERVAL)
             except asyncio.TimeoutError:
@@ -256,15 +271,46 @@ class Connection:
             except ConnectionError:
                 return  # the socket is lost; its reader sees that too
 
+    async def _strike(self) -> None:
+        """What faults do in the course of a stream."""
+        faults, target = self._settings.faults, self._target()
+        cut = faults.take_due(SocketCut, target)
+        if cut and (closing := self.cut(cut.code, keep_media=cut.keep_media)):
+            await closing
+        if faults.take_due(PeerKilled, target):
+            self.kill_peer()
+        if faults.take_due(TrackEnded, target):
+            await self._streamer.peer.end_track()
+        if fails := faults.take_due(StreamFails, target):
+            self.fail_stream(fails.reason, fails.message)
+        if faults.take_due(ConnectionLimit, target):
+            await self._end_at_limit()
+        if not target.idle and faults.take_due(SessionTimeout, target):
+            await self._end_session()
+
+    def _target(self) -> Target:
+        streamer = self._streamer
+        if streamer.stream is not None:
+            return streamer.stream.target
+        return Target(id=self.session.id, since=streamer.idle_since, idle=True)
+
+    async def _end_session(self) -> None:
+        if await self._streamer.stop_stream(
+            "session_timeout", "Stream ended: credit lease expired"
+        ):
+            await asyncio.sleep(_LAST_WORD_SECONDS)
+            await self.close(WSCloseCode.INTERNAL_ERROR, "session_timeout")
+
+    async def _end_at_limit(self) -> None:
+        await self._send(type="error", reason="duration_limit_reached")
+        await self.close(WSCloseCode.POLICY_VIOLATION, "duration_limit_reached")
+
     async def _check_limits(self) -> None:
         limits, now, streamer = self._settings.limits, time.monotonic(), self._streamer
         if streamer.stream is not None and streamer.stream.age >= limits.stream_seconds:
-            if await streamer.stop_stream("session_timeout", "Stream ended: credit lease expired"):
-                await asyncio.sleep(_LAST_WORD_SECONDS)
-                await self.close(WSCloseCode.INTERNAL_ERROR, "session_timeout")
+            await self._end_session()
         elif now - self._opened >= limits.connection_seconds:
-            await self._send(type="error", reason="duration_limit_reached")
-            await self.close(WSCloseCode.POLICY_VIOLATION, "duration_limit_reached")
+            await self._end_at_limit()
         elif streamer.stream is None and now - streamer.idle_since >= limits.idle_seconds:
             await self.close(WSCloseCode.GOING_AWAY, "idle")
         elif streamer.peer.ended.is_set() or now - self._heard >= limits.keepalive_seconds:

@@ -14,6 +14,8 @@ from typing import Any
 
 import attrs
 
+from .faults import Faults, Target, TokenRevoked
+
 __all__ = ["BearerTokens", "Keys", "SessionTokens", "new_api_key"]
 
 _KEY = re.compile(r"ody_[A-Za-z0-9_-]{16,128}")
@@ -71,23 +73,36 @@ def _check_form(key: str) -> None:
         raise ValueError("an API key is 'ody_' and 16 to 128 letters, digits, '_' or '-'")
 
 
+@attrs.frozen(eq=False)
+class _Bearer:
+    account: str
+    issued: float
+    expires: float
+
+
 @attrs.define(eq=False)
 class BearerTokens:
     """Access tokens issued for API keys. Opaque, kept in memory only."""
 
-    _tokens: dict[str, tuple[str, float]] = attrs.field(factory=dict, init=False, repr=False)
+    _faults: Faults
+    _tokens: dict[str, _Bearer] = attrs.field(factory=dict, init=False, repr=False)
 
     def issue(self, account: str, seconds: float) -> str:
         now = time.monotonic()
-        self._tokens = {t: entry for t, entry in self._tokens.items() if entry[1] > now}
+        self._tokens = {t: bearer for t, bearer in self._tokens.items() if bearer.expires > now}
         token = secrets.token_urlsafe(32)
-        self._tokens[token] = (account, now + seconds)
+        self._tokens[token] = _Bearer(account, now, now + seconds)
         return token
 
     def account(self, token: str) -> str | None:
         """The account the token was issued for, or None when it is unknown, revoked or too old."""
-        account, expires = self._tokens.get(token, ("", 0.0))
-        return account if expires > time.monotonic() else None
+        bearer = self._tokens.get(token)
+        if bearer is None or bearer.expires <= time.monotonic():
+            return None
+        if self._faults.take_due(TokenRevoked, Target(id=token, since=bearer.issued)):
+            del self._tokens[token]
+            return None
+        return bearer.account
 
     def revoke_all(self) -> None:
         self._tokens = {}

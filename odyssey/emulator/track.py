@@ -7,13 +7,14 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from .encoder import CLOCK_RATE, FrameEncoder
-from .faults import Faults, FreezeVideo
+from .faults import Faults, FreezeVideo, KeyFrameLost, ResizeVideo
 from .live import LiveStream
 from .scene import black_frame
 
@@ -42,6 +43,7 @@ class StreamerTrack(MediaStreamTrack):
     ) -> None:
         super().__init__()
         self.frames_sent = 0
+        self.frame_is_lost = False  # the one that `recv` returned last: none of it gets through
         self._painter = painter
         self._encoder = encoder
         self._faults = faults
@@ -84,13 +86,20 @@ class StreamerTrack(MediaStreamTrack):
             if self.readyState != "live":
                 raise MediaStreamError
             self._changed.clear()
-            if self._faults.find(FreezeVideo):
+            # aiortc comes for a frame when it has sent the one before.
+            self.frame_is_lost = False
+            if self._is_frozen(self._stream):
                 await self._wait(_FROZEN_CHECK)
                 continue
             packet = await (self._black() if self._stream is None else self._scene(self._stream))
             if packet is not None:
                 self.frames_sent += 1
                 return packet
+
+    def _is_frozen(self, stream: LiveStream | None) -> bool:
+        if stream is None:
+            return self._faults.find(FreezeVideo, lambda fault: not fault.after) is not None
+        return self._faults.find_due(FreezeVideo, stream.target) is not None
 
     async def _black(self) -> av.Packet[Any] | None:
         if await self._wait(self._idle_due - time.monotonic()):
@@ -109,9 +118,13 @@ class StreamerTrack(MediaStreamTrack):
         # for a stream whose recording is being closed.
         if self._stream is not stream:
             return None
+        if self._faults.take_due(KeyFrameLost, stream.target):
+            self.frame_is_lost = self._key_wanted = True
+        resized = self._faults.find_due(ResizeVideo, stream.target)
         pts, key = self._next_pts(stream.clock_at(at, self._origin))
+        paint = partial(stream.paint, at, pts, self._encoder, key=key, resized=resized)
         try:
-            packet = await self._run(lambda: stream.paint(at, pts, self._encoder, key=key))
+            packet = await self._run(paint)
         except Exception:
             logger.exception("stream %s: painting failed", stream.id)
             if self._stream is stream:

@@ -1,0 +1,115 @@
+"""Failures to switch on: by name, or as classes named for what they inject.
+
+    from odyssey.emulator import Emulator, faults
+
+    emulator.faults.switch_on("queue", n=3)                   # faults.CATALOGUE has all names
+    emulator.faults.switch_off("queue")
+    emulator.faults.inject(faults.QueueBusy(), times=3)       # the next three, then off
+    emulator.faults.inject(faults.FreezeVideo())              # until cleared
+    emulator.faults.clear(faults.FreezeVideo)
+    emulator.faults.cut_sockets()                             # now
+
+A new fault is a new class, one `take` (or `find`) where it strikes, and a line in the catalogue.
+"""
+
+from .base import Fault, Target, TimedFault
+from .catalogue import CATALOGUE
+from .named import NamedFault
+from .parameters import Parameter
+from .rest import (
+    DownloadCut,
+    HttpDelay,
+    HttpDrop,
+    HttpNotJson,
+    HttpStatus,
+    IceServers,
+    QueueBusy,
+    RecordingDelay,
+    SilentIceServer,
+    SimulationFails,
+    SimulationsForbidden,
+    SimulationSlow,
+    SimulationStuck,
+    TokenRevoked,
+    UrlExpired,
+    UsageError,
+)
+from .signaling import (
+    ConnectionLimit,
+    ErrorInsteadOfOffer,
+    Junk,
+    NoChannel,
+    NoOffer,
+    NoTrack,
+    PeerKilled,
+    SocketCut,
+    SocketDroppedBeforeOffer,
+    SocketRefused,
+)
+from .stream import (
+    BroadcastIncomplete,
+    DuplicateReply,
+    FreezeVideo,
+    KeyFrameLost,
+    LosePacket,
+    PacketLoss,
+    ResizeVideo,
+    SessionTimeout,
+    StreamFails,
+    StreamRefused,
+    SwapReplies,
+    TrackEnded,
+    WithholdReply,
+)
+from .switchboard import Faults, Live, SwitchedOn
+
+__all__ = [
+    "CATALOGUE",
+    "BroadcastIncomplete",
+    "ConnectionLimit",
+    "DownloadCut",
+    "DuplicateReply",
+    "ErrorInsteadOfOffer",
+    "Fault",
+    "Faults",
+    "FreezeVideo",
+    "HttpDelay",
+    "HttpDrop",
+    "HttpNotJson",
+    "HttpStatus",
+    "IceServers",
+    "Junk",
+    "KeyFrameLost",
+    "Live",
+    "LosePacket",
+    "NamedFault",
+    "NoChannel",
+    "NoOffer",
+    "NoTrack",
+    "PacketLoss",
+    "Parameter",
+    "PeerKilled",
+    "QueueBusy",
+    "RecordingDelay",
+    "ResizeVideo",
+    "SessionTimeout",
+    "SilentIceServer",
+    "SimulationFails",
+    "SimulationSlow",
+    "SimulationStuck",
+    "SimulationsForbidden",
+    "SocketCut",
+    "SocketDroppedBeforeOffer",
+    "SocketRefused",
+    "StreamFails",
+    "StreamRefused",
+    "SwapReplies",
+    "SwitchedOn",
+    "Target",
+    "TimedFault",
+    "TokenRevoked",
+    "TrackEnded",
+    "UrlExpired",
+    "UsageError",
+    "WithholdReply",
+]

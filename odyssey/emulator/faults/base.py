@@ -1,0 +1,44 @@
+"""What every fault is, and when one that waits for its time strikes."""
+
+from __future__ import annotations
+
+import time
+
+import attrs
+
+__all__ = ["Fault", "Target", "TimedFault"]
+
+
+@attrs.frozen(kw_only=True)
+class Fault:
+    """Something that goes wrong. Subclasses say what; their fields say how."""
+
+
+@attrs.frozen(kw_only=True)
+class TimedFault(Fault):
+    """A fault that strikes in the course of a stream.
+
+    One that runs when the fault is switched on is struck at once, one that starts later `after`
+    seconds after its start. A connection without a stream is struck only if it is there, without
+    one, when the fault is switched on. One stream is struck once.
+    """
+
+    after: float = attrs.field(default=2.0, validator=attrs.validators.ge(0))
+
+    def is_due(self, switched_on: float, target: Target) -> bool:
+        """Whether it strikes now, having been switched on then (monotonic seconds)."""
+        if switched_on >= target.since:
+            return True
+        return not target.idle and time.monotonic() - target.since >= self.after
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """What timed faults strike: a stream, a connection without one (`idle`), or a token.
+
+    since: when it began (monotonic seconds).
+    """
+
+    id: str = attrs.field(repr=False)
+    since: float
+    idle: bool = False

@@ -1,0 +1,73 @@
+"""A fault with a name, and parameters that can be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from .base import Fault
+from .parameters import Parameter, Value
+
+__all__ = ["NamedFault"]
+
+
+@attrs.frozen(eq=False)
+class NamedFault:
+    """A fault of the catalogue: its name, what it does in a line, and its parameters."""
+
+    name: str
+    description: str
+    _make: Callable[..., Fault]
+    parameters: tuple[Parameter, ...] = ()
+    _count: Parameter | None = None
+
+    def values(self, given: Mapping[str, object]) -> dict[str, Value]:
+        """All parameters, those not given with their defaults.
+
+        Raises ValueError for a name or a value that is wrong; it says what there is.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in given:
+            if name not in known:
+                raise ValueError(f"{self.name} has no parameter {name!r}; {self._what_there_is()}")
+        try:
+            return {n: p.read(given[n]) if n in given else p.default for n, p in known.items()}
+        except ValueError as exc:
+            raise ValueError(f"{self.name}: {exc}; {self._what_there_is()}") from None
+
+    def parse(self, texts: Mapping[str, str]) -> dict[str, Value]:
+        """The values that texts stand for, as of a command line. Raises ValueError, as `values`."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        try:
+            read = {n: known[n].parse(text) if n in known else text for n, text in texts.items()}
+        except ValueError as exc:
+            raise ValueError(f"{self.name}: {exc}; {self._what_there_is()}") from None
+        return self.values(read)
+
+    def make(self, values: Mapping[str, Value]) -> tuple[Fault, int | None]:
+        """The fault for all of its values, and on how many occasions it strikes.
+
+        Raises ValueError for values that the fault refuses.
+        """
+        fields = dict(values)
+        times = None if self._count is None else fields.pop(self._count.name)
+        assert times is None or isinstance(times, int)
+        return self._make(**fields), times
+
+    def as_json(self) -> dict[str, Any]:
+        """As the emulator's HTTP side and `odyssey emulator --list-faults --json` show it."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "parameters": [parameter.as_json() for parameter in self.parameters],
+        }
+
+    def _what_there_is(self) -> str:
+        if not self.parameters:
+            return "it has no parameters"
+        return "it has " + "; ".join(
+            f"{p.name} ({p.expected}; default {'none' if p.default is None else p.default})"
+            for p in self.parameters
+        )

@@ -1,0 +1,102 @@
+"""The parameters of named faults: their types, defaults and limits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+__all__ = ["Parameter", "Value"]
+
+Value = int | float | str | bool | None
+
+
+@attrs.frozen(kw_only=True)
+class Parameter:
+    """One parameter of a named fault.
+
+    type: int, float, str or bool.
+    default: its value when none is given.
+    optional: whether None can be given.
+    choices: the texts there are to choose from; empty for any.
+    least, most: of a number, both included.
+    """
+
+    name: str
+    type: type[int] | type[float] | type[str] | type[bool]
+    default: Value
+    description: str
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    optional: bool = False
+
+    def read(self, value: object) -> Value:
+        """The value as it is used. Raises ValueError for another type, or beyond the limits."""
+        if value is None and self.optional:
+            return None
+        if self.type is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, self.type) or isinstance(value, bool) is not (self.type is bool):
+            raise self._refusal(value)
+        if self.choices and value not in self.choices:
+            raise self._refusal(value)
+        if isinstance(value, (int, float)) and not self._is_within(value):
+            raise self._refusal(value)
+        return value
+
+    def parse(self, text: str) -> Value:
+        """The value that a text stands for, as of a command line. Raises ValueError."""
+        if self.optional and text.lower() == "none":
+            return None
+        try:
+            return self.read(_AS_TYPE[self.type](text))
+        except (ValueError, KeyError):
+            raise self._refusal(text) from None
+
+    @property
+    def expected(self) -> str:
+        """What may be given, in words."""
+        if self.choices:
+            words = "one of " + ", ".join(self.choices)
+        else:
+            words = _IN_WORDS[self.type] + self._limits()
+        return f"{words}, or none" if self.optional else words
+
+    def as_json(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "name": self.name,
+            "type": self.type.__name__,
+            "default": self.default,
+            "optional": self.optional,
+            "description": self.description,
+        }
+        limits = {"choices": list(self.choices) or None, "least": self.least, "most": self.most}
+        return fields | {name: limit for name, limit in limits.items() if limit is not None}
+
+    def _is_within(self, value: float) -> bool:
+        least = -math.inf if self.least is None else self.least
+        most = math.inf if self.most is None else self.most
+        return math.isfinite(value) and least <= value <= most
+
+    def _limits(self) -> str:
+        least = "" if self.least is None else f" from {self.least:g}"
+        return least if self.most is None else f"{least} to {self.most:g}"
+
+    def _refusal(self, value: object) -> ValueError:
+        return ValueError(f"{self.name}: expected {self.expected}, got {value!r}")
+
+
+_AS_TYPE: dict[type, Any] = {
+    int: int,
+    float: float,
+    str: str,
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+}
+_IN_WORDS: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+}
