@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from odyssey.cli._faults import describe_faults, list_of_faults, switched_on
 from odyssey.cli._output import Failed, json_option, print_json
 from odyssey.cli._signals import on_sigterm
+from odyssey.emulator.faults import CATALOGUE, Faults
 
 if TYPE_CHECKING:
     from odyssey.emulator import Emulator
@@ -44,6 +46,15 @@ with Odyssey().connect() as client, client.stream("A cat on a windowsill") as st
 @click.option(
     "--api-key", help="ody_ and at least 16 letters, digits, _ or -. Default: a random one."
 )
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[:PARAM=VALUE,...]",
+    callback=switched_on,
+    help="A fault to switch on; may be given several times.",
+)
+@click.option("--list-faults", is_flag=True, help="Print what --fault can name, and end.")
 @json_option
 def emulator(
     port: int,
@@ -51,6 +62,8 @@ def emulator(
     data_dir: Path | None,
     codec: Codec,
     api_key: str | None,
+    faults: Faults,
+    list_faults: bool,
     as_json: bool,
 ) -> None:
     """Serve the whole service on this machine, until Ctrl-C.
@@ -62,31 +75,49 @@ def emulator(
     Examples:
       odyssey emulator
       odyssey emulator --port 8080 --data-dir recordings
+      odyssey emulator --fault queue:n=3 --fault socket-cut:after=5
     """  # noqa: D301 - click wants the character
+    if list_faults:
+        _list_faults(as_json)
+        return
     terminated = threading.Event()
     with (
         on_sigterm(terminated.set),
-        _serving(port, host, data_dir, codec, api_key) as server,
+        _serving(port, host, data_dir, codec, api_key, faults) as server,
     ):
         if as_json:
             print_json({"url": server.url, "api_key": server.api_key}, indent=None)
         else:
             click.echo(_how_to_use(server.url, server.api_key))
+            if faults.switched_on:
+                click.echo(f"\nFaults that are on: {describe_faults(faults)}")
         # With a timeout, because on Windows Ctrl-C does not wake a wait that has none.
         while not terminated.wait(0.5):
             pass
 
 
+def _list_faults(as_json: bool) -> None:
+    if as_json:
+        print_json([fault.as_json() for fault in CATALOGUE.values()])
+    else:
+        click.echo(list_of_faults())
+
+
 @contextlib.contextmanager
 def _serving(
-    port: int, host: str, data_dir: Path | None, codec: Codec, api_key: str | None
+    port: int,
+    host: str,
+    data_dir: Path | None,
+    codec: Codec,
+    api_key: str | None,
+    faults: Faults,
 ) -> Iterator[Emulator]:
     try:
         from odyssey.emulator import Emulator
     except ImportError as exc:
         raise Failed(str(exc)) from exc
     try:
-        server = Emulator(data_dir, port, host=host, codec=codec, api_key=api_key)
+        server = Emulator(data_dir, port, host=host, codec=codec, api_key=api_key, faults=faults)
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
     try:

@@ -14,6 +14,8 @@ from .refusals import RefusedError
 
 __all__ = ["guard"]
 
+_OWN_PATHS = "/emulator/"  # where faults are switched off, too
+
 logger = logging.getLogger(__name__)
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,6 +47,8 @@ def guard(faults: Faults) -> Any:
 async def _injected(request: web.Request, faults: Faults) -> web.StreamResponse | None:
     """The answer of a fault, or None when the handler may answer."""
     method, path = request.method, request.path
+    if path.startswith(_OWN_PATHS):
+        return None
     if delay := faults.take_http(HttpDelay, method, path):
         await asyncio.sleep(delay.seconds)
     if faults.take_http(HttpDrop, method, path) and request.transport is not None:

@@ -12,6 +12,7 @@ from aiohttp import WSCloseCode, web
 from .api import Api, origin
 from .archive import Archive
 from .broadcasts import Broadcaster, Broadcasts
+from .fault_api import FaultApi
 from .faults import SocketRefused
 from .http_faults import guard
 from .ice_servers import IceServerList
@@ -149,6 +150,7 @@ class Service:
         application.add_routes(self._broadcasts.routes())
         simulations = SimulationApi(settings=settings, simulations=self._simulations, api=api)
         application.add_routes(simulations.routes())
+        application.add_routes(FaultApi(settings.keys, settings.faults).routes())
         application.add_routes(
             [
                 web.get("/files/{stream_id}/{name}", files.get),

@@ -13,9 +13,9 @@ A new fault is a new class, one `take` (or `find`) where it strikes, and a line 
 """
 
 from .base import Fault, Target, TimedFault
-from .catalogue import CATALOGUE
+from .catalogue import CATALOGUE, named
 from .named import NamedFault
-from .parameters import Parameter
+from .parameters import Parameter, Value
 from .rest import (
     DownloadCut,
     HttpDelay,
@@ -111,5 +111,7 @@ __all__ = [
     "TrackEnded",
     "UrlExpired",
     "UsageError",
+    "Value",
     "WithholdReply",
+    "named",
 ]
