@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
+from odyssey.cli._output import print_json
 from odyssey.emulator.faults import CATALOGUE, Faults, Value, named
 
-__all__ = ["describe_faults", "list_of_faults", "switched_on"]
+__all__ = ["describe_faults", "list_faults", "switched_on"]
 
 _INDENT = 2
 
 
-def switched_on(
-    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
-) -> Faults:
-    """The faults that are written as `NAME[:param=value[,param=value]]`, switched on."""
+def switched_on(texts: Sequence[str]) -> Faults:
+    """The faults that are written as `NAME[:param=value[,param=value]]`, switched on.
+
+    Raises click.UsageError for one that makes no sense.
+    """
     faults = Faults()
     for text in texts:
         name, _, rest = text.partition(":")
         try:
             faults.switch_on(name, **named(name).parse(_given(rest)))
         except ValueError as exc:
-            raise click.BadParameter(str(exc)) from exc
+            raise click.UsageError(f"--fault {text}: {exc}") from exc
     return faults
 
 
@@ -33,16 +37,17 @@ def describe_faults(faults: Faults) -> str:
     )
 
 
-def list_of_faults() -> str:
-    """All names with what they do, and below each its parameters with their defaults."""
+def list_faults(*, as_json: bool) -> None:
+    """Print all names with what they do, and below each its parameters with their defaults."""
+    if as_json:
+        print_json([fault.as_json() for fault in CATALOGUE.values()])
+        return
     width = max(len(name) for name in CATALOGUE) + _INDENT
-    lines = []
     for fault in CATALOGUE.values():
-        lines.append(fault.name.ljust(width) + fault.description)
+        click.echo(fault.name.ljust(width) + fault.description)
         if fault.parameters:
             assignments = (_assignment(p.name, p.default) for p in fault.parameters)
-            lines.append(" " * width + "  ".join(assignments))
-    return "\n".join(lines)
+            click.echo(" " * width + "  ".join(assignments))
 
 
 def _given(text: str) -> dict[str, str]:

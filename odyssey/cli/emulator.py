@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from odyssey.cli._faults import describe_faults, list_of_faults, switched_on
 from odyssey.cli._output import Failed, json_option, print_json
 from odyssey.cli._signals import on_sigterm
-from odyssey.emulator.faults import CATALOGUE, Faults
 
 if TYPE_CHECKING:
-    from odyssey.emulator import Emulator
+    from odyssey.emulator import Emulator, Faults
 
 Codec = Literal["vp8", "h264"]
 
@@ -51,7 +49,6 @@ with Odyssey().connect() as client, client.stream("A cat on a windowsill") as st
     "faults",
     multiple=True,
     metavar="NAME[:PARAM=VALUE,...]",
-    callback=switched_on,
     help="A fault to switch on; may be given several times.",
 )
 @click.option("--list-faults", is_flag=True, help="Print what --fault can name, and end.")
@@ -62,7 +59,7 @@ def emulator(
     data_dir: Path | None,
     codec: Codec,
     api_key: str | None,
-    faults: Faults,
+    faults: tuple[str, ...],
     list_faults: bool,
     as_json: bool,
 ) -> None:
@@ -77,30 +74,26 @@ def emulator(
       odyssey emulator --port 8080 --data-dir recordings
       odyssey emulator --fault queue:n=3 --fault socket-cut:after=5
     """  # noqa: D301 - click wants the character
+    from odyssey.cli import _faults  # what other commands have no use for
+
     if list_faults:
-        _list_faults(as_json)
+        _faults.list_faults(as_json=as_json)
         return
+    wanted = _faults.switched_on(faults)
     terminated = threading.Event()
     with (
         on_sigterm(terminated.set),
-        _serving(port, host, data_dir, codec, api_key, faults) as server,
+        _serving(port, host, data_dir, codec, api_key, wanted) as server,
     ):
         if as_json:
             print_json({"url": server.url, "api_key": server.api_key}, indent=None)
         else:
             click.echo(_how_to_use(server.url, server.api_key))
-            if faults.switched_on:
-                click.echo(f"\nFaults that are on: {describe_faults(faults)}")
+            if faults:
+                click.echo(f"\nFaults that are on: {_faults.describe_faults(wanted)}")
         # With a timeout, because on Windows Ctrl-C does not wake a wait that has none.
         while not terminated.wait(0.5):
             pass
-
-
-def _list_faults(as_json: bool) -> None:
-    if as_json:
-        print_json([fault.as_json() for fault in CATALOGUE.values()])
-    else:
-        click.echo(list_of_faults())
 
 
 @contextlib.contextmanager
