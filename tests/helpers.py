@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
+import requests
+
+from odyssey.emulator import Emulator
 
 T = TypeVar("T")
 
@@ -55,3 +58,31 @@ def open_sockets() -> set[tuple[int, str, object, object]]:
 def open_files() -> int:
     """File descriptors of this process."""
     return psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
+
+
+class FaultSwitch:
+    """Switches an emulator's faults as another program would: over HTTP."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._url = emulator.url + "/emulator/faults"
+        self._key = emulator.api_key
+
+    def on(self, name: str, **given: object) -> list[dict[str, Any]]:
+        """Returns what is on then."""
+        return self._done(self.send("PUT", f"/{name}", json=given))
+
+    def off(self, name: str | None = None) -> list[dict[str, Any]]:
+        return self._done(self.send("DELETE", "" if name is None else f"/{name}"))
+
+    def listed(self) -> dict[str, Any]:
+        return dict(self.send("GET", "").json())
+
+    def send(
+        self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any
+    ) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self._key}", **(headers or {})}
+        return requests.request(method, self._url + path, headers=headers, timeout=10, **more)
+
+    def _done(self, answer: requests.Response) -> list[dict[str, Any]]:
+        assert answer.ok, answer.text
+        return list(answer.json()["on"])

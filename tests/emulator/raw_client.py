@@ -31,6 +31,7 @@ class Rest:
     def __init__(
         self, emulator: Emulator, api_key: str | None = None, url: str | None = None
     ) -> None:
+        self.emulator = emulator
         self.url = url or emulator.url
         self.api_key = api_key or emulator.api_key
         self.session = requests.Session()

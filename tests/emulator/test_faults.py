@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 import requests
 from websockets.exceptions import InvalidStatus
 
 from odyssey.emulator import Emulator, Faults, faults
+from odyssey.emulator.faults import Target
 
 from .raw_client import Client, Rest, connected, signaling
 
@@ -347,6 +349,26 @@ def test_faults_of_one_class_strike_in_turn() -> None:
     assert given.take_http(faults.HttpStatus, "GET", "/a") is None
     with pytest.raises(ValueError, match="times"):
         given.inject(faults.NoOffer(), times=0)
+
+
+def test_timed_faults_strike_each_target_once_in_its_time() -> None:
+    given, now = Faults(), time.monotonic()
+    earlier = Target(id="earlier", since=now)
+    idle = Target(id="idle", since=now, idle=True)
+    given.inject(faults.TrackEnded(after=60))
+    later = Target(id="later", since=time.monotonic() + 1)
+    assert given.take_due(faults.TrackEnded, later) is None
+    assert given.take_due(faults.TrackEnded, idle) is None
+    assert given.take_due(faults.TrackEnded, earlier)  # it was there before
+    assert given.take_due(faults.TrackEnded, earlier) is None
+    given.clear()
+    given.inject(faults.TrackEnded(after=0))
+    assert given.take_due(faults.TrackEnded, earlier)  # another fault, though an equal one
+    assert given.take_due(faults.TrackEnded, idle)
+    given.clear()
+    with_time = Faults(faults.TrackEnded(after=2))
+    assert with_time.take_due(faults.TrackEnded, later) is None
+    assert with_time.take_due(faults.TrackEnded, attrs.evolve(later, idle=True)) is None
 
 
 def test_what_strikes_at_once_needs_an_emulator() -> None:

@@ -16,20 +16,21 @@ class Fault:
 
 @attrs.frozen(kw_only=True)
 class TimedFault(Fault):
-    """A fault that strikes in the course of a stream.
+    """A fault that strikes in the course of a stream, each stream once.
 
     One that runs when the fault is switched on is struck at once, one that starts later `after`
-    seconds after its start. A connection without a stream is struck only if it is there, without
-    one, when the fault is switched on. One stream is struck once.
+    seconds after its start. A connection that has no stream when the fault is switched on is struck
+    with `after` 0 only, and then at once.
     """
 
     after: float = attrs.field(default=2.0, validator=attrs.validators.ge(0))
 
     def is_due(self, switched_on: float, target: Target) -> bool:
         """Whether it strikes now, having been switched on then (monotonic seconds)."""
-        if switched_on >= target.since:
-            return True
-        return not target.idle and time.monotonic() - target.since >= self.after
+        was_there = switched_on >= target.since
+        if target.idle:
+            return was_there and not self.after
+        return was_there or time.monotonic() - target.since >= self.after
 
 
 @attrs.frozen(kw_only=True)
