@@ -1,7 +1,7 @@
 """Fixtures for testing programs that use this package: pytest finds them by itself.
 
 def test_my_program(odyssey_emulator):
-    odyssey_emulator.faults.inject(faults.QueueBusy(), times=2)
+    odyssey_emulator.faults.switch_on("queue", n=2)
     my_program.main()       # its `Odyssey()` connects to the emulator
 
 def test_frames(odyssey_client):

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from odyssey import Odyssey
+from odyssey import Odyssey, OdysseyAuthError, OdysseyConnectionError
 from odyssey.cli.emulator import SNIPPET
+from odyssey.emulator.faults import CATALOGUE
 
 from .conftest import CommandLine, Running
 
@@ -105,6 +106,56 @@ def test_a_port_in_use_is_one_line(cli: CommandLine) -> None:
 )
 def test_wrong_usage(cli: CommandLine, args: list[str]) -> None:
     assert "Usage: odyssey emulator" in cli.run("emulator", *args, code=2).stderr
+
+
+@posix_only
+def test_faults_from_the_start(cli: CommandLine) -> None:
+    running = cli.start(
+        "emulator",
+        "--json",
+        "--fault",
+        "auth-403:times=1",
+        "--fault",
+        "socket-cut:after=0.3,code=1011",
+    )
+    url, key = _started(running)
+    with Odyssey(key, api_url=url) as client:
+        with pytest.raises(OdysseyAuthError):
+            client.connect()
+        client.connect().start_stream("A cat")
+        with pytest.raises(OdysseyConnectionError, match="code 1011"):
+            list(client.frames)
+    assert running.end(signal.SIGTERM) == 0
+
+
+@posix_only
+def test_it_says_which_faults_are_on(cli: CommandLine) -> None:
+    running = cli.start("emulator", "--fault", "queue", "--fault", "socket-cut:keep_media=true")
+    text = running.wait_for("Faults that are on")
+    assert "queue n=3; socket-cut after=2 code=none keep_media=true times=none" in text
+    assert running.end(signal.SIGTERM) == 0
+
+
+def test_the_list_of_faults(cli: CommandLine) -> None:
+    listed = json.loads(cli.run("emulator", "--list-faults", "--json").stdout)
+    assert [fault["name"] for fault in listed] == list(CATALOGUE)
+    text = cli.run("emulator", "--list-faults").stdout
+    assert max(len(line) for line in text.splitlines()) <= 120
+    for name, fault in CATALOGUE.items():
+        assert re.search(rf"^{name} +{re.escape(fault.description)}$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("queues", "no fault is named 'queues'; there are ack-late"),
+        ("queue:3", "expected parameter=value, got '3'"),
+        ("socket-cut:keep_media=maybe", "expected true or false"),
+        ("socket-cut:after=none", "expected a number from 0"),
+    ],
+)
+def test_faults_that_make_no_sense(cli: CommandLine, fault: str, says: str) -> None:
+    assert says in cli.run("emulator", "--fault", fault, code=2).stderr
 
 
 def test_a_host_that_is_not_ours(cli: CommandLine) -> None:
