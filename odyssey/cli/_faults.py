@@ -9,7 +9,7 @@ import click
 from odyssey.cli._output import print_json
 from odyssey.emulator.faults import CATALOGUE, Faults, Value, named
 
-__all__ = ["describe_faults", "list_faults", "switched_on"]
+__all__ = ["assignment", "describe_faults", "list_faults", "switched_on"]
 
 _INDENT = 2
 
@@ -32,7 +32,7 @@ def switched_on(texts: Sequence[str]) -> Faults:
 def describe_faults(faults: Faults) -> str:
     """What is on, in one line."""
     return "; ".join(
-        " ".join([fault.name, *(_assignment(n, v) for n, v in fault.parameters.items())])
+        " ".join([fault.name, *(assignment(n, v) for n, v in fault.parameters.items())])
         for fault in faults.switched_on
     )
 
@@ -46,7 +46,7 @@ def list_faults(*, as_json: bool) -> None:
     for fault in CATALOGUE.values():
         click.echo(fault.name.ljust(width) + fault.description)
         if fault.parameters:
-            assignments = (_assignment(p.name, p.default) for p in fault.parameters)
+            assignments = (assignment(p.name, p.default) for p in fault.parameters)
             click.echo(" " * width + "  ".join(assignments))
 
 
@@ -60,7 +60,8 @@ def _given(text: str) -> dict[str, str]:
     return given
 
 
-def _assignment(name: str, value: Value) -> str:
+def assignment(name: str, value: Value) -> str:
+    """A parameter and its value, as `--fault` takes them."""
     if value is None or isinstance(value, bool):
         return f"{name}={str(value).lower()}"
     return f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
