@@ -156,8 +156,8 @@ class Live:
                 self._loop = MediaLoop()
                 close_at_exit(self)
             callbacks = Callbacks(handlers)
-            delays = self._settings.advanced.retry_delays()
-            self._attempt = _Attempt(Connection(self.fanout, callbacks, delays), callbacks)
+            connection = Connection(self.fanout, callbacks, self._settings.advanced)
+            self._attempt = _Attempt(connection, callbacks)
             return self._loop, self._attempt
 
     def _open(

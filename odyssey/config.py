@@ -18,6 +18,8 @@ NO_KEY = (
 )
 
 
+#: Seconds without video that mean a dead peer; with what noticing takes it is below 3.
+DEFAULT_FRAME_TIMEOUT = 2.5
 #: Seconds (about 46 days) from which on a time limit is none: timers of some systems end there.
 NO_LIMIT = 4e6
 #: Retries whose pauses are listed; nobody waits for more.
@@ -121,13 +123,17 @@ def _check_retries(_: object, attribute: attrs.Attribute[Any], value: object) ->
     check_count(value, attribute.name, 0)
 
 
+def _check_frame_timeout(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_timeout(value, attribute.name)
+
+
 def _check_queue_timeout(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     check_wait(value, attribute.name)
 
 
 @attrs.frozen
 class AdvancedConfig:
-    """How connecting is retried, and how long to wait for a free streamer.
+    """How connecting is retried, how long to wait for a free streamer, and for video.
 
     Attributes:
         max_retries: further tries after the first one failed; 0 for none.
@@ -136,6 +142,10 @@ class AdvancedConfig:
         retry_backoff_multiplier: each pause is this many times the one before.
         queue_timeout_s: seconds to ask for a free streamer before giving up. The time of the call
             itself (`timeout`) still counts.
+        frame_timeout_s: seconds without any video, while a stream runs, after which the connection
+            is taken for lost; None to leave that to WebRTC, which takes half a minute. Time in
+            which this process was stopped or its machine slept doesn't count. The first video of a
+            service that sent none between streams may take 10 s.
 
     Example:
         >>> AdvancedConfig(max_retries=0).retry_delays()
@@ -147,6 +157,9 @@ class AdvancedConfig:
     max_retry_delay_ms: float = attrs.field(default=2000, validator=_at_least(0))
     retry_backoff_multiplier: float = attrs.field(default=2.0, validator=_at_least(1))
     queue_timeout_s: float = attrs.field(default=30, validator=_check_queue_timeout)
+    frame_timeout_s: float | None = attrs.field(
+        default=DEFAULT_FRAME_TIMEOUT, validator=_check_frame_timeout, kw_only=True
+    )
 
     def retry_delays(self) -> list[float]:
         """The pauses between tries, in seconds."""

@@ -18,6 +18,8 @@ from odyssey._rtc.conversation import Conversation, EventListener
 from odyssey._rtc.peer import IceServerLike, Peer
 from odyssey._rtc.receiving import live_frame
 from odyssey._rtc.signaling import CLEAN_CODES, Refused, Signaling
+from odyssey._rtc.silence import SilenceWatch
+from odyssey.config import AdvancedConfig
 from odyssey.errors import (
     OdysseyConnectionError,
     OdysseyError,
@@ -53,17 +55,16 @@ class Connection:
     only. Other threads read the public attributes: each is one value, replaced as a whole.
     """
 
-    def __init__(
-        self, fanout: FrameFanout, listener: Listener, retry_delays: Sequence[float]
-    ) -> None:
+    def __init__(self, fanout: FrameFanout, listener: Listener, advanced: AdvancedConfig) -> None:
         self.status = ConnectionStatus.DISCONNECTED
         self.session_id: str | None = None
         self.failure: OdysseyError | None = None
         self.frames_received = 0
         self._fanout = fanout
         self._listener = listener
-        self._retry_delays = retry_delays
-        self.conversation = Conversation(fanout, listener)
+        self._retry_delays = advanced.retry_delays()
+        silence = SilenceWatch(advanced.frame_timeout_s, self._heard_at, self._fell_silent)
+        self.conversation = Conversation(fanout, listener, silence)
         self._signaling: Signaling | None = None
         self._peer: Peer | None = None
         self._offered = False
@@ -221,6 +222,12 @@ class Connection:
             self._lose(error, final=False)
         else:
             asyncio.get_running_loop().call_later(VERDICT_GRACE, self._fail, error)
+
+    def _heard_at(self) -> float | None:
+        return None if self._peer is None else self._peer.heard_at
+
+    def _fell_silent(self, why: str) -> None:
+        self._fail(OdysseyConnectionError(f"the connection was lost: {why} although a stream runs"))
 
     # Endings.
 

@@ -17,6 +17,7 @@ from odyssey._protocol.replies import PendingReplies, Request
 from odyssey._redact import redacted
 from odyssey._rtc.peer import Peer
 from odyssey._rtc.signaling import Signaling
+from odyssey._rtc.silence import SilenceWatch
 from odyssey.errors import (
     OdysseyConnectionError,
     OdysseyError,
@@ -54,10 +55,11 @@ class Conversation:
         verdict: why the service is about to end the connection, where it said so before doing it.
     """
 
-    def __init__(self, fanout: FrameFanout, listener: EventListener) -> None:
+    def __init__(self, fanout: FrameFanout, listener: EventListener, silence: SilenceWatch) -> None:
         self.verdict: OdysseyError | None = None
         self._fanout = fanout
         self._listener = listener
+        self._silence = silence  # on while a stream runs
         self._pending: PendingReplies[asyncio.Future[str]] = PendingReplies()
         self._showing = _Showing()
         self._peer: Peer | None = None
@@ -195,6 +197,7 @@ class Conversation:
             self._stream_error(redacted(message.reason), redacted(message.message))
 
     def _show_nothing(self) -> None:
+        self._silence.stop()
         self._showing = attrs.evolve(self._showing, stream_id=None)
 
     # What the streamer says.
@@ -210,6 +213,7 @@ class Conversation:
             entry.prompt if message.applied_prompt is None else message.applied_prompt,
             time.monotonic(),
         )
+        self._silence.start()
         # The queue is live before the caller hears of it, so that it misses no frame.
         self._fanout.feed(Feed.LIVE)
         self._listener.emit("on_stream_started", message.stream_id)

@@ -88,6 +88,11 @@ class Peer:
                 missing.add(need)
         return missing
 
+    @property
+    def heard_at(self) -> float | None:
+        """When video last came, `time.monotonic()` seconds; None before the first."""
+        return None if self._video is None else self._video.heard_at
+
     async def answer(self, offer: str) -> str:
         """Takes the service's offer; returns the SDP that answers it, with the candidates of this
         machine. What STUN servers say of it comes from `late_candidates`.

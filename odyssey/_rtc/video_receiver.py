@@ -29,6 +29,9 @@ class VideoReceiver:
 
     deliver: gets each picture and when it arrived (`time.monotonic()`), on the decoder's thread.
     ended: called on the media thread when the track has ended.
+
+    Attributes:
+        heard_at: `time.monotonic()` seconds when something of it last came, or None.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class VideoReceiver:
         deliver: Callable[[av.VideoFrame, float], None],
         ended: Callable[[], None],
     ) -> None:
+        self.heard_at: float | None = None
         self._ended = ended
         self._assembler = FrameAssembler()
         self._source = 0
@@ -57,7 +61,8 @@ class VideoReceiver:
         """A packet; whether to ask for a key frame (never: see `_check`), and what is complete."""
         assembler = self._assembler
         self._source = packet.ssrc
-        frames = assembler.add(packet, time.monotonic())
+        self.heard_at = time.monotonic()
+        frames = assembler.add(packet, self.heard_at)
         if assembler.gap:
             self._spawn(self._feedback.request_packets(self._source, assembler.gap))
         if assembler.flow is not Flow.STEADY and self._timer is None:
@@ -87,7 +92,12 @@ class VideoReceiver:
         self, track: MediaStreamTrack, deliver: Callable[[av.VideoFrame, float], None]
     ) -> None:
         """The way that aiortc has."""
-        await drain(track, lambda frame: deliver(frame, time.monotonic()))
+
+        def hear(frame: av.VideoFrame) -> None:
+            self.heard_at = time.monotonic()
+            deliver(frame, self.heard_at)
+
+        await drain(track, hear)
         self._ended()
 
     def _need_key_frame(self) -> None:

@@ -20,7 +20,9 @@ from aiortc.sdp import MediaDescription, SessionDescription
 from odyssey._rtc import hooks
 from odyssey._rtc.peer import IceServerLike, usable_servers
 from odyssey._rtc.receiving import drain, live_frame
+from odyssey._rtc.silence import SilenceWatch
 from odyssey._rtc.video_receiver import VideoReceiver
+from odyssey.config import DEFAULT_FRAME_TIMEOUT
 from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyServerError
 from odyssey.frames import VideoFrame
 
@@ -54,8 +56,9 @@ class Spectator:
         self._ready: asyncio.Future[None] | None = None
         self._track: MediaStreamTrack | None = None
         self._video: VideoReceiver | None = None
+        self._silence = SilenceWatch(DEFAULT_FRAME_TIMEOUT, self._heard_at, self._end_soon)
         self._frames_received = 0
-        self._failed = False
+        self._failure: str | None = None
         self._ending = False
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -101,6 +104,7 @@ class Spectator:
     async def close(self) -> None:
         """Stops receiving and closes the connection, within `CLOSE_TIMEOUT`. Idempotent."""
         self._ended = True
+        self._silence.stop()
         if self._teardown is None:
             self._teardown = asyncio.get_running_loop().create_task(self._tear_down())
         await asyncio.shield(self._teardown)
@@ -135,6 +139,7 @@ class Spectator:
         logger.debug("peer connection: %s", state)
         if state == "connected" and not self._ready.done():
             self._listener.began()
+            self._silence.start()
             self._spawn(self._ask_for_key_frame())
             self._ready.set_result(None)
         elif state in ("failed", "closed"):
@@ -158,12 +163,18 @@ class Spectator:
             if asked and self._frames_received:
                 return
 
-    def _end_soon(self) -> None:
+    def _heard_at(self) -> float | None:
+        return None if self._video is None else self._video.heard_at
+
+    def _end_soon(self, failure: str | None = None) -> None:
         """The stream ended, or the connection was lost. Once; what is decoded yet comes first."""
         assert self._pc is not None
         if not self._ended and not self._ending:
             self._ending = True
-            self._failed = hooks.went_silent(self._pc)
+            self._silence.stop()
+            if failure is None and hooks.went_silent(self._pc):
+                failure = "no answer any more"
+            self._failure = failure
             asyncio.get_running_loop().call_later(GRACE, self._end)
 
     def _end(self) -> None:
@@ -175,16 +186,17 @@ class Spectator:
             self._ready.set_exception(
                 OdysseyConnectionError(
                     "no media connection to the stream came about"
-                    if self._failed
+                    if self._failure is not None
                     else "the stream ended before the connection was ready"
                 )
             )
             self._ready.exception()  # a cancelled `accept` doesn't await it any more
             return
+        failure = self._failure
         self._listener.ended(
-            OdysseyConnectionError("the connection to the stream was lost: no answer any more")
-            if self._failed
-            else None
+            None
+            if failure is None
+            else OdysseyConnectionError(f"the connection to the stream was lost: {failure}")
         )
         self._teardown = asyncio.get_running_loop().create_task(self._tear_down())
         self._teardown.add_done_callback(lambda _: self._listener.torn_down())
