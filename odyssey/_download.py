@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 from odyssey._artifact import ENDINGS, Artifact, Body, StartOverError
+from odyssey._process import ProcessLock
 from odyssey._progress import ProgressCallback
 from odyssey._range_reader import RangeReader, Tries
 from odyssey.errors import OdysseyError
@@ -22,9 +22,10 @@ if _POSIX:
 
 _CHUNK = 1024 * 1024
 
-# Guards `_busy`: the files that downloads of this process are under way to.
-_busy_lock = threading.Lock()
-_busy: set[str] = set()
+# Guards `_busy`: the files that downloads are under way to, each with the process: a forked child
+# inherits those of its parent.
+_busy_lock = ProcessLock()
+_busy: set[tuple[int, str]] = set()
 
 
 class Sink(Protocol):
@@ -182,7 +183,7 @@ class _Part:
 @contextlib.contextmanager
 def _alone(target: Path) -> Iterator[None]:
     """One download of this process at a time to a file."""
-    key = os.path.normcase(target)
+    key = os.getpid(), os.path.normcase(target)
     with _busy_lock:
         if key in _busy:
             raise _busy_error(target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 import time
@@ -16,6 +15,7 @@ from requests.auth import AuthBase
 from odyssey._answer import Answer, raise_for_status
 from odyssey._deadline import Deadline
 from odyssey._json import Fields, wrong_answer
+from odyssey._process import Home
 from odyssey._redact import scrub
 from odyssey._transport import (
     FOREIGN_ERRORS,
@@ -56,7 +56,7 @@ class HttpClient:
         self._begin()
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
+        self._home = Home()
         self._session = new_session()
         # Guards `_token` only; a token is fetched outside it, at worst twice.
         self._token_lock = threading.Lock()
@@ -64,10 +64,11 @@ class HttpClient:
 
     def _leave_parent(self) -> None:
         """A forked child must not read from its parent's sockets, nor wait for its locks."""
-        if os.getpid() != self._pid:
+        if not self._home.is_here:
             self._begin()
 
     def close(self) -> None:
+        self._leave_parent()
         self._session.close()
 
     def get(

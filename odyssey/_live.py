@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError
@@ -16,6 +15,7 @@ from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey._exit import close_at_exit
 from odyssey._fanout import FrameFanout
 from odyssey._http import HttpClient
+from odyssey._process import Home
 from odyssey._telemetry import Telemetry, reported
 from odyssey.config import Settings
 from odyssey.errors import (
@@ -62,7 +62,7 @@ class Live:
         self.telemetry = telemetry
         self._settings = settings
         self._http = http
-        self._pid = os.getpid()
+        self._home = Home()
         frames = FrameQueue(settings.frame_buffer, timeout=settings.timeout)
         self.fanout = FrameFanout(frames)
         # Held while one thread connects; the others wait for it with their deadlines.
@@ -78,39 +78,45 @@ class Live:
     @property
     def is_open(self) -> bool:
         """Whether the media thread runs, in this process."""
-        return self._loop is not None and os.getpid() == self._pid
+        return self._loop is not None and self._home.is_here
+
+    @property
+    def _current(self) -> _Attempt | None:
+        """The present or last connection; none in a forked child, which has no part in it."""
+        return self._attempt if self._home.is_here else None
 
     @property
     def status(self) -> ConnectionStatus:
-        attempt = self._attempt
+        attempt = self._current
         return ConnectionStatus.DISCONNECTED if attempt is None else attempt.connection.status
 
     @property
     def session_id(self) -> str | None:
-        attempt = self._attempt
+        attempt = self._current
         connected = attempt is not None and self.status is ConnectionStatus.CONNECTED
         return attempt.connection.session_id if attempt is not None and connected else None
 
     @property
     def stream_id(self) -> str | None:
         """The stream that runs now."""
-        return None if self._attempt is None else self._attempt.connection.conversation.stream_id
+        attempt = self._current
+        return None if attempt is None else attempt.connection.conversation.stream_id
 
     @property
     def applied_prompt(self) -> str | None:
-        return (
-            None if self._attempt is None else self._attempt.connection.conversation.applied_prompt
-        )
+        attempt = self._current
+        return None if attempt is None else attempt.connection.conversation.applied_prompt
 
     @property
     def capabilities(self) -> StreamerCapabilities | None:
-        return None if self._attempt is None else self._attempt.capabilities
+        attempt = self._current
+        return None if attempt is None else attempt.capabilities
 
     @property
     def stats(self) -> ClientStats:
         from odyssey.stats import ClientStats
 
-        attempt = self._attempt
+        attempt = self._current
         if attempt is None:
             return ClientStats(frames=self.fanout.main.stats)
         return ClientStats(
@@ -121,6 +127,8 @@ class Live:
         )
 
     def subscribe(self, maxsize: int, overflow: Overflow) -> FrameQueue:
+        self._home.require()
+        self.check_open()
         return self.fanout.subscribe(maxsize, overflow, self._settings.timeout)
 
     # Connecting.
@@ -133,6 +141,7 @@ class Live:
 
         `credentials`: a session that there is already; else one is asked for.
         """
+        self._home.require()
         with self._one_at_a_time(deadline):
             if self.status is ConnectionStatus.CONNECTED:
                 return
@@ -278,6 +287,7 @@ class Live:
         self._connected(doing)
 
     def _connected(self, doing: str) -> tuple[MediaLoop, Connection]:
+        self._home.require()
         self.check_open()
         loop, attempt = self._loop, self._attempt
         if loop is None or attempt is None or self.status is not ConnectionStatus.CONNECTED:
@@ -293,7 +303,7 @@ class Live:
     def disconnect(self) -> None:
         """Ends the connection, or a try to connect in another thread. Idempotent; never raises."""
         loop, attempt = self._loop, self._attempt
-        if loop is None or attempt is None or os.getpid() != self._pid:
+        if loop is None or attempt is None or not self._home.is_here:
             return
         with contextlib.suppress(InvalidStateError):  # it was called off before
             attempt.cancelled.set_result(None)
@@ -307,6 +317,9 @@ class Live:
 
     def close(self) -> None:
         """Disconnects for good and ends the threads. Idempotent; never raises."""
+        if not self._home.is_here:
+            self._closed = True
+            return
         deadline = Deadline.after(CLOSE_TIMEOUT)
         with self._state:
             self._closed = True
@@ -316,7 +329,7 @@ class Live:
             loop, self._loop = self._loop, None
         if loop is not None:
             loop.stop(deadline.within(JOIN_TIMEOUT))
-        if self._attempt is not None and os.getpid() == self._pid:
+        if self._attempt is not None:
             self._attempt.callbacks.join(deadline.sooner(JOIN_TIMEOUT))
         self.telemetry.join()
 

@@ -372,7 +372,6 @@ class Odyssey(FlatNames, State):
                 frame = newest.get()
             ```
         """
-        self._live.check_open()
         return self._live.subscribe(maxsize, overflow)
 
     def capture(self) -> Capture:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from odyssey._deadline import WAIT_SLICE, Deadline
+from odyssey._process import Home
 from odyssey.config import check_count, check_wait
 from odyssey.errors import (
     OdysseyConnectionError,
@@ -77,6 +78,7 @@ class FrameQueue:
         self._overflow = overflow
         self._timeout = timeout
         self._on_close = on_close
+        self._home = Home()
         # Its lock guards every field below; the media thread holds it for a few instructions a
         # frame. Pixels are converted outside it.
         self._changed = threading.Condition(threading.Lock())
@@ -97,7 +99,7 @@ class FrameQueue:
         """The counters, as of now."""
         from odyssey.stats import QueueStats
 
-        with self._changed:
+        with self._lock():
             return QueueStats(**self._counts, waiting=len(self._frames))
 
     def __len__(self) -> int:
@@ -109,14 +111,14 @@ class FrameQueue:
     def get(self, timeout: float | None = None) -> VideoFrame:
         """The oldest waiting frame; waits for one if there is none."""
         deadline = self._deadline(timeout)
-        with self._changed:
+        with self._lock():
             self._wait(deadline)
             return self._pop()
 
     def latest(self, timeout: float | None = None) -> VideoFrame:
         """The newest frame; older ones are skipped. Waits only if there is none."""
         deadline = self._deadline(timeout)
-        with self._changed:
+        with self._lock():
             self._wait(deadline)
             while len(self._frames) > 1:
                 self._frames.popleft()
@@ -193,7 +195,7 @@ class FrameQueue:
 
     def clear(self) -> None:
         """Throws away what waits."""
-        with self._changed:
+        with self._lock():
             self._skip_all()
 
     def close(self) -> None:
@@ -212,7 +214,7 @@ class FrameQueue:
 
     def put(self, frame: VideoFrame, *, idle: bool = False) -> None:
         """A frame that was decoded; never blocks. `idle`: it belongs to no stream."""
-        with self._changed:
+        with self._lock():
             if self._feed is Feed.CLOSED:
                 return
             if idle or self._feed is not Feed.LIVE:
@@ -230,7 +232,7 @@ class FrameQueue:
 
     def feed(self, feed: Feed, failure: Exception | None = None, *, clear: bool = False) -> None:
         """The stream or the connection changed; wakes everybody who waits."""
-        with self._changed:
+        with self._lock():
             if self._feed is Feed.CLOSED:
                 return
             if clear:
@@ -241,6 +243,19 @@ class FrameQueue:
             self._feed = feed
             self._failure = failure
             self._changed.notify_all()
+
+    def _lock(self) -> threading.Condition:
+        """What guards the fields. In a forked child nothing comes any more, and the parent's lock
+        may be held by a thread that does not run there: it gets a new one.
+        """
+        if not self._home.is_here:
+            failure, self._home = self._home.refusal(), Home()
+            self._on_close = None
+            self._frames.clear()
+            self._feed, self._failure = Feed.FAILED, failure
+            self._failures[self._stream] = failure
+            self._changed = threading.Condition(threading.Lock())
+        return self._changed
 
     # The reading side's parts; all but `_deadline` and `_next_frames` are called with the lock.
 
@@ -318,7 +333,7 @@ class FrameQueue:
             if frame is None:
                 if got:
                     return
-                with self._changed:
+                with self._lock():
                     raise self._why_none() or _ended()
             if partial is not None:
                 size = frame.width, frame.height
@@ -344,7 +359,7 @@ class _Iteration(Iterator["VideoFrame"]):
     def next(self, deadline: Deadline, size: tuple[int, int] | None = None) -> VideoFrame | None:
         """The next frame, or None where the stream is over; one of another `size` stays there."""
         queue = self._queue
-        with queue._changed:
+        with queue._lock():
             while True:
                 if queue._frames:
                     stream, frame = queue._frames[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from odyssey._callbacks import Callbacks, DisconnectedCallback, Handlers, VideoF
 from odyssey._deadline import Deadline
 from odyssey._debug import log_to_stderr
 from odyssey._exit import close_at_exit
+from odyssey._process import Home
 from odyssey._redact import shown_url
 from odyssey._whep import WhepAddress, WhepSession
 from odyssey.config import check_timeout
@@ -142,18 +142,23 @@ class _Watch:
     def __init__(self, address: WhepAddress, handlers: Handlers, timeout: float | None) -> None:
         self.url = address.url
         self.frames = FrameQueue(timeout=timeout)
-        self.is_connected = False
-        self._pid = os.getpid()
+        self._connected = False
+        self._home = Home()
         self._handlers = handlers
         self._session = WhepSession(address)
         self._loop: MediaLoop | None = None
         self._spectator: Spectator | None = None
         self._callbacks: Callbacks | None = None
-        # Guards `is_connected`, `_over` and `_leaving`; nothing waits while holding it.
+        # Guards `_connected`, `_over` and `_leaving`; nothing waits while holding it.
         self._state = threading.Lock()
         self._over = False
         self._leaving = False
         self._left = threading.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        """Not in a forked child, which has no part in it."""
+        return self._connected and self._home.is_here
 
     def open(self, deadline: Deadline) -> None:
         """Returns when the media connection is up."""
@@ -190,7 +195,7 @@ class _Watch:
 
     def close(self) -> None:
         """Idempotent; never raises. A second caller waits for the first."""
-        if os.getpid() != self._pid:
+        if not self._home.is_here:
             return
         with self._state:
             first, self._leaving = not self._leaving, True
@@ -220,7 +225,7 @@ class _Watch:
         with self._state:
             if self._over:
                 return
-            self.is_connected = True
+            self._connected = True
         self.frames.feed(Feed.LIVE)
 
     def frame(self, frame: VideoFrame) -> None:
@@ -234,7 +239,7 @@ class _Watch:
             if self._over:
                 return
             self._over = True
-            self.is_connected = False
+            self._connected = False
             if failure is None and not self._leaving:
                 self._session.forget()
         self.frames.feed(Feed.GONE if failure is None else Feed.FAILED, failure)

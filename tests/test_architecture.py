@@ -22,6 +22,7 @@ ROOT = Path(odyssey.__file__).parent
 LAYERS = (
     {"_version", "_deadline", "_lazy"},
     {"errors", "config", "_redact", "_tls", "_progress", "_debug", "_exit", "_html", "stats"},
+    {"_process"},
     {"_json", "_path_segment"},
     {"models", "_events_log"},
     {"frames"},

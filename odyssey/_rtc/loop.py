@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-import os
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from odyssey._deadline import WAIT_SLICE, Deadline
+from odyssey._process import Home
 from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class MediaLoop:
     """An asyncio loop in a daemon thread. `call` runs a coroutine there and waits for it."""
 
     def __init__(self) -> None:
-        self._pid = os.getpid()
+        self._home = Home()
         self._ending = False  # on the media thread only
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_log_unhandled)
@@ -86,12 +86,12 @@ class MediaLoop:
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Runs `function` on the loop soon, without waiting."""
-        self._check_process()
+        self._home.require()
         self._submit(function, *args)
 
     def stop(self, seconds: float) -> None:
         """Ends the loop and joins its thread, at most `seconds` long. Idempotent; never raises."""
-        if os.getpid() != self._pid:
+        if not self._home.is_here:
             return
         try:
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -101,16 +101,9 @@ class MediaLoop:
             self._thread.join(seconds)
 
     def _check_usable(self) -> None:
-        self._check_process()
+        self._home.require()
         if threading.current_thread() is self._thread:
             raise OdysseyError("a blocking call on the media thread would wait for itself")
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise OdysseyError(
-                f"this client was connected in process {self._pid} and can't be used in its forked "
-                f"child {os.getpid()}: make a client of its own there"
-            )
 
     def _submit(self, function: Callable[..., object], *args: Any) -> None:
         try:

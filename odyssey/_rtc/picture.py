@@ -9,6 +9,7 @@ import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 
+from odyssey._process import ProcessLock
 from odyssey._rtc import swscale
 from odyssey.frames import Array, ArrayPicture, array_shape
 
@@ -24,7 +25,7 @@ class DecodedPicture:
     def __init__(self, frame: av.VideoFrame) -> None:
         self._frame = frame
         # Guards `_rgb` and the frame: a conversion changes its colour tags for a moment.
-        self._converting = threading.Lock()
+        self._converting = ProcessLock()
         self._rgb: Array | None = None
 
     def rgb(self) -> Array:

@@ -283,7 +283,7 @@ def test_a_forked_child_is_refused_at_once_and_leaves_the_parents_loop_alone() -
         check=True,
     )
     refused, ended, works = done.stdout.splitlines()
-    assert refused.startswith("refused: this client was connected in process")
+    assert refused.startswith("refused: this client belongs to process")
     assert "forked child" in refused
     assert ended == "child ended with 0"
     assert works == "works"
