@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import threading
+import concurrent.futures
 import weakref
 from typing import Protocol
 
+from odyssey._background import in_background
 from odyssey._deadline import Deadline
 
 #: Seconds that the end of the program may be held up.
@@ -28,9 +29,6 @@ def close_at_exit(thing: Closable) -> None:
 @atexit.register
 def _close_all() -> None:
     """All at once, and bounded: the service is told, so that its sessions don't go on."""
-    threads = [threading.Thread(target=thing.close, daemon=True) for thing in list(_open)]
-    for thread in threads:
-        thread.start()
     deadline = Deadline.after(EXIT_TIMEOUT)
-    for thread in threads:
-        thread.join(deadline.remaining())
+    closing = [in_background(thing.close, "odyssey-close") for thing in list(_open)]
+    concurrent.futures.wait(closing, deadline.remaining())

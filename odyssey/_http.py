@@ -7,12 +7,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import requests
 from requests.auth import AuthBase
 
 from odyssey._answer import Answer, raise_for_status
+from odyssey._background import in_background, result_of
 from odyssey._deadline import Deadline
 from odyssey._json import Fields, wrong_answer
 from odyssey._process import Home
@@ -210,9 +212,11 @@ class HttpClient:
         left = deadline.remaining()
         if left is not None and left <= 0:
             raise OdysseyTimeoutError(f"{doing}: no time left for the request")
-        with reading_until(deadline):
-            try:
-                return self._session.request(
+        session = self._session
+
+        def send() -> requests.Response:
+            with reading_until(deadline):
+                return session.request(
                     method,
                     url,
                     params=params,  # type: ignore[arg-type]
@@ -223,8 +227,16 @@ class HttpClient:
                     timeout=left,
                     stream=True,
                 )
-            except FOREIGN_ERRORS as exc:
-                raise transport_error(exc, doing) from scrub(exc)
+
+        # Elsewhere, as a name look-up sees Ctrl-C only when it is over, which may take long.
+        outcome = in_background(send, "odyssey-request")
+        try:
+            return result_of(outcome)
+        except FOREIGN_ERRORS as exc:
+            raise transport_error(exc, doing) from scrub(exc)
+        except BaseException:
+            outcome.add_done_callback(_close)
+            raise
 
     def chunks(
         self,
@@ -325,6 +337,12 @@ class HttpClient:
             logger.debug("%s; trying again in %.2f s", doing, pause)
             time.sleep(pause)
             attempt += 1
+
+
+def _close(outcome: Future[requests.Response]) -> None:
+    """An answer that nobody waits for any more."""
+    if outcome.exception() is None:
+        outcome.result().close()
 
 
 def pause_before(attempt: int, asked: float | None) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from odyssey._background import in_background
 from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey._exit import close_at_exit
 from odyssey._fanout import FrameFanout
@@ -342,15 +343,7 @@ def _until_cancelled(attempt: _Attempt, work: Callable[[], T]) -> T:
     """What `work` returns. `disconnect` in another thread ends the waiting for it at once: the work
     goes on in a daemon thread, as a request can't be called off, but only until its own deadline.
     """
-    outcome: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as exc:
-            outcome.set_exception(exc)
-
-    threading.Thread(target=run, name="odyssey-request", daemon=True).start()
+    outcome = in_background(work, "odyssey-connecting")
     while not outcome.done():
         either: list[Future[Any]] = [outcome, attempt.cancelled]
         concurrent.futures.wait(either, WAIT_SLICE, return_when=FIRST_COMPLETED)

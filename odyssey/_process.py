@@ -1,4 +1,4 @@
-"""What a forked child does not inherit: threads and connections stay with the process they are of."""
+"""What a forked child does not inherit: the threads that run, and hold the locks."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ ROOT = Path(odyssey.__file__).parent
 # From the bottom up: a module imports modules of its own group and of those before it.
 LAYERS = (
     {"_version", "_deadline", "_lazy"},
+    {"_background"},
     {"errors", "config", "_redact", "_tls", "_progress", "_debug", "_exit", "_html", "stats"},
     {"_process"},
     {"_json", "_path_segment"},

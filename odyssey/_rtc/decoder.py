@@ -80,9 +80,8 @@ class Decoder:
 
     def put(self, item: tuple[Codec, EncodedFrame] | None) -> None:
         """A frame, as aiortc's receiver puts it there; None at the track's end."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="odyssey-decoder", daemon=True)
-            self._thread.start()
+        if self._thread is None and not self._start():
+            return
         if item is None:
             self._jobs.put(None)
             return
@@ -93,6 +92,16 @@ class Decoder:
             # Never drop inside a group of pictures: what waits is decoded, then comes a key frame.
             logger.warning("decoding has fallen behind; skipping to the next key frame")
             self._broken()
+
+    def _start(self) -> bool:
+        """False while the program ends, when Python 3.12 starts no thread any more."""
+        thread = threading.Thread(target=self._run, name="odyssey-decoder", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._thread = thread
+        return True
 
     def _pts(self, frame: EncodedFrame) -> int:
         """The frame's time, counted from the first one's: RTP's wraps every 13 hours."""

@@ -7,8 +7,10 @@ import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from odyssey._background import in_background
 from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey._process import Home
 from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
@@ -30,8 +32,7 @@ class MediaLoop:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_log_unhandled)
         # Name look-ups run here; the loop's own executor could only be left by joining it.
-        self._executor = concurrent.futures.ThreadPoolExecutor(2, "odyssey-resolver")
-        self._loop.set_default_executor(self._executor)
+        self._loop.set_default_executor(_Resolver())
         self._thread = threading.Thread(target=self._run, name="odyssey-media", daemon=True)
         self._thread.start()
 
@@ -132,9 +133,17 @@ class MediaLoop:
                 self._loop.run_until_complete(asyncio.wait(tasks, timeout=CLEAN_UP))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
-            self._executor.shutdown(wait=False, cancel_futures=True)
             asyncio.set_event_loop(None)
             self._loop.close()
+
+
+class _Resolver(concurrent.futures.ThreadPoolExecutor):
+    """A daemon thread for each look-up. The program's end waits for the threads of a pool, and a
+    name server may take long.
+    """
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        return in_background(lambda: fn(*args, **kwargs), "odyssey-resolver")
 
 
 def _hand_over(task: asyncio.Task[T], outcome: concurrent.futures.Future[T]) -> None:

@@ -1,0 +1,42 @@
+"""Work that can't be called off, on threads that hold neither Ctrl-C nor the program's end up."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from odyssey._deadline import WAIT_SLICE
+
+T = TypeVar("T")
+
+
+def in_background(work: Callable[[], T], name: str) -> Future[T]:
+    """What `work` returns, run on a daemon thread of that name.
+
+    Python 3.12 starts no thread any more while the program ends: then it runs here.
+    """
+    outcome: Future[T] = Future()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            outcome.set_result(context.run(work))
+        except BaseException as exc:
+            outcome.set_exception(exc)
+
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError:
+        run()
+    return outcome
+
+
+def result_of(outcome: Future[T]) -> T:
+    """Waits for it, in slices between which Ctrl-C is seen on every system."""
+    while not outcome.done():
+        concurrent.futures.wait([outcome], WAIT_SLICE)
+    return outcome.result()
