@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 import attrs
 
 from .faults import Faults, Live
+from .folder import DataFolder
 from .limits import Limits
 from .service import Service
 from .settings import Codec, Settings
@@ -224,11 +224,11 @@ class Emulator:
     def _run(self, ready: Future[None]) -> None:
         """The thread: a loop, what is served on it, and the end of both."""
         try:
-            with _folder(self._data_dir) as folder:
+            with DataFolder(self._data_dir) as folder:
                 loop = asyncio.new_event_loop()
                 loop.set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="odyssey-files"))
                 try:
-                    loop.run_until_complete(self._serve(Path(folder), ready))
+                    loop.run_until_complete(self._serve(folder, ready))
                     loop.run_until_complete(_end_tasks())
                     loop.run_until_complete(loop.shutdown_default_executor())
                 finally:
@@ -266,26 +266,6 @@ class _Running:
     loop: asyncio.AbstractEventLoop
     service: Service
     stop: asyncio.Event = attrs.field(factory=asyncio.Event)
-
-
-def _folder(data_dir: Path | None) -> tempfile.TemporaryDirectory[str] | _Kept:
-    if data_dir is None:
-        return tempfile.TemporaryDirectory(prefix="odyssey-emulator-", ignore_cleanup_errors=True)
-    data_dir.mkdir(parents=True, exist_ok=True)
-    return _Kept(data_dir)
-
-
-class _Kept:
-    """A folder that stays."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> str:
-        return str(self._path)
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 async def _end_tasks() -> None:
