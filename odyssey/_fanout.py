@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import weakref
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from odyssey.frame_queue import Feed, FrameQueue, Overflow
@@ -18,7 +20,8 @@ class FrameFanout:
         self.main = main
         # Guards `_subscriptions`, `_feed` and `_failure`; frames are handed on outside it.
         self._lock = threading.Lock()
-        self._subscriptions: tuple[FrameQueue, ...] = ()
+        # Weak: a queue that nobody holds any more has no reader, and needs no frames.
+        self._subscriptions: tuple[weakref.ref[FrameQueue], ...] = ()
         self._feed = Feed.OFFLINE
         self._failure: Exception | None = None
 
@@ -27,22 +30,28 @@ class FrameFanout:
         queue = FrameQueue(maxsize, overflow, timeout=timeout, on_close=self._forget)
         with self._lock:
             queue.feed(self._feed, self._failure)
-            self._subscriptions += (queue,)
+            self._subscriptions = (*self._held(), weakref.ref(queue))
         return queue
 
     def put(self, frame: VideoFrame, *, idle: bool) -> None:
         """`idle`: it belongs to no stream, and is only counted."""
-        for queue in (self.main, *self._subscriptions):
-            queue.put(frame, idle=idle)
+        self.main.put(frame, idle=idle)
+        for reference in self._subscriptions:
+            if (queue := reference()) is not None:
+                queue.put(frame, idle=idle)
 
     def feed(self, feed: Feed, failure: Exception | None = None) -> None:
         """As `FrameQueue.feed`, for all. A new stream starts with an empty main queue."""
         with self._lock:
             self._feed, self._failure = feed, failure
             self.main.feed(feed, failure, clear=feed is Feed.LIVE)
-            for queue in self._subscriptions:
-                queue.feed(feed, failure)
+            for reference in self._subscriptions:
+                if (queue := reference()) is not None:
+                    queue.feed(feed, failure)
 
     def _forget(self, queue: FrameQueue) -> None:
         with self._lock:
-            self._subscriptions = tuple(q for q in self._subscriptions if q is not queue)
+            self._subscriptions = tuple(r for r in self._held() if r() is not queue)
+
+    def _held(self) -> Iterator[weakref.ref[FrameQueue]]:
+        return (reference for reference in self._subscriptions if reference() is not None)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NoReturn
 
 import requests
 from requests.auth import AuthBase
@@ -56,6 +56,12 @@ class HttpClient:
         self._api_url = api_url
         self._require_key = require_key
         self._begin()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "what belongs to an Odyssey client can't be pickled, as it has connections: make a "
+            "client in each process"
+        )
 
     def _begin(self) -> None:
         self._home = Home()

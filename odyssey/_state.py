@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import warnings
 from typing import TYPE_CHECKING, NoReturn
 
+from odyssey._exit import close_dropped
 from odyssey._live import Live
 from odyssey.models import ConnectionStatus
 
@@ -37,14 +35,8 @@ class State:
 
     def __del__(self) -> None:
         live = getattr(self, "_live", None)  # there is none where the construction was refused
-        if live is None or not live.is_open:
-            return
-        if self.is_connected:
-            said = f"unclosed {self!r}: use `with`, or close()"
-            warnings.warn(said, ResourceWarning, stacklevel=2, source=self)
-        # On a thread of its own: this may be the media thread, and closing takes its time.
-        with contextlib.suppress(RuntimeError):  # the interpreter is on its way out
-            threading.Thread(target=live.close, name="odyssey-close", daemon=True).start()
+        if live is not None and live.is_open:
+            close_dropped(live.close, repr(self) if self.is_connected else None, self)
 
     @property
     def is_connected(self) -> bool:

@@ -6,7 +6,7 @@ import collections
 import enum
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey._process import Home
@@ -71,6 +71,7 @@ class FrameQueue:
         *,
         timeout: float | None = 30.0,
         on_close: Callable[[FrameQueue], None] | None = None,
+        owner: object = None,
     ) -> None:
         self._maxsize = check_count(maxsize, "maxsize", 1)
         if overflow not in ("drop_oldest", "drop_newest"):
@@ -78,6 +79,7 @@ class FrameQueue:
         self._overflow = overflow
         self._timeout = timeout
         self._on_close = on_close
+        self._owner = owner  # kept for as long as somebody may read
         self._home = Home()
         # Its lock guards every field below; the media thread holds it for a few instructions a
         # frame. Pixels are converted outside it.
@@ -203,6 +205,11 @@ class FrameQueue:
         self.feed(Feed.CLOSED, clear=True)
         if self._on_close is not None:
             self._on_close(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a FrameQueue can't be pickled, as threads wait on it; the frames in it can"
+        )
 
     def __enter__(self) -> FrameQueue:
         return self

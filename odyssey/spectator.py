@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from odyssey._callbacks import Callbacks, DisconnectedCallback, Handlers, VideoFrameCallback
 from odyssey._deadline import Deadline
 from odyssey._debug import log_to_stderr
-from odyssey._exit import close_at_exit
+from odyssey._exit import close_at_exit, close_dropped
 from odyssey._process import Home
 from odyssey._redact import shown_url
 from odyssey._whep import WhepAddress, WhepSession
@@ -74,19 +76,21 @@ def connect_to_stream(
     seconds = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
     if debug:
         log_to_stderr()
-    watch = _Watch(address, handlers, seconds)
+    watch = _Watch(address, handlers)
+    connection = SpectatorConnection(watch, seconds)
     try:
         watch.open(Deadline.after(seconds))
     except BaseException:
         watch.abandon()
         raise
-    return SpectatorConnection(watch)
+    return connection
 
 
 class SpectatorConnection:
     """A stream that is being watched: what `connect_to_stream` returns.
 
-    A context manager: leaves on the way out. All of it may be used from any thread.
+    A context manager: leaves on the way out. All of it may be used from any thread. When neither it
+    nor its `frames` is held any more, the stream is left, with a `ResourceWarning`.
 
     Example:
         ```python
@@ -96,8 +100,10 @@ class SpectatorConnection:
         ```
     """
 
-    def __init__(self, watch: _Watch) -> None:
+    def __init__(self, watch: _Watch, timeout: float | None) -> None:
         self._watch = watch
+        self._frames = FrameQueue(timeout=timeout, owner=_Leash(watch))
+        watch.frames = weakref.ref(self._frames)
 
     @property
     def frames(self) -> FrameQueue:
@@ -109,7 +115,7 @@ class SpectatorConnection:
             clip = watching.frames.stack(48)                # (48, 1280, 704, 3) uint8
             ```
         """
-        return self._watch.frames
+        return self._frames
 
     @property
     def is_connected(self) -> bool:
@@ -131,17 +137,37 @@ class SpectatorConnection:
     ) -> None:
         self.disconnect()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a SpectatorConnection can't be pickled, as it has a connection and threads: call "
+            "connect_to_stream() in each process"
+        )
+
     def __repr__(self) -> str:
-        state = "connected" if self.is_connected else "disconnected"
-        return f"<SpectatorConnection {shown_url(self._watch.url)} {state}>"
+        return self._watch.described()
+
+
+class _Leash:
+    """What is held by everything that a user can hold of a connection, and by nothing else."""
+
+    def __init__(self, watch: _Watch) -> None:
+        self._watch = watch
+
+    def __del__(self) -> None:
+        if self._watch.is_connected:
+            close_dropped(self._watch.close, self._watch.described(), self)
 
 
 class _Watch:
-    """The session, its media thread and its callbacks. The media thread keeps it alive."""
+    """The session, its media thread and its callbacks. The media thread keeps it alive.
 
-    def __init__(self, address: WhepAddress, handlers: Handlers, timeout: float | None) -> None:
-        self.url = address.url
-        self.frames = FrameQueue(timeout=timeout)
+    Attributes:
+        frames: where frames go, if anybody holds it yet.
+    """
+
+    def __init__(self, address: WhepAddress, handlers: Handlers) -> None:
+        self.frames: Callable[[], FrameQueue | None] = lambda: None
+        self._url = address.url
         self._connected = False
         self._home = Home()
         self._handlers = handlers
@@ -159,6 +185,10 @@ class _Watch:
     def is_connected(self) -> bool:
         """Not in a forked child, which has no part in it."""
         return self._connected and self._home.is_here
+
+    def described(self) -> str:
+        state = "connected" if self.is_connected else "disconnected"
+        return f"<SpectatorConnection {shown_url(self._url)} {state}>"
 
     def open(self, deadline: Deadline) -> None:
         """Returns when the media connection is up."""
@@ -226,10 +256,11 @@ class _Watch:
             if self._over:
                 return
             self._connected = True
-        self.frames.feed(Feed.LIVE)
+        self._feed(Feed.LIVE)
 
     def frame(self, frame: VideoFrame) -> None:
-        self.frames.put(frame)
+        if (frames := self.frames()) is not None:
+            frames.put(frame)
         if self._callbacks is not None:
             self._callbacks.frame(frame)
 
@@ -242,10 +273,14 @@ class _Watch:
             self._connected = False
             if failure is None and not self._leaving:
                 self._session.forget()
-        self.frames.feed(Feed.GONE if failure is None else Feed.FAILED, failure)
+        self._feed(Feed.GONE if failure is None else Feed.FAILED, failure)
         if self._callbacks is not None:
             self._callbacks.emit("on_disconnected")
             self._callbacks.finish()
+
+    def _feed(self, feed: Feed, failure: OdysseyError | None = None) -> None:
+        if (frames := self.frames()) is not None:
+            frames.feed(feed, failure)
 
     def torn_down(self) -> None:
         """The peer is closed: after the stream's own end nobody need call `disconnect`."""
