@@ -89,7 +89,8 @@ def stack(_: Path) -> list[Line]:
     """`stack(48)` and `to_ndarray(out=…)` against 48 conversions into warm memory."""
     from av.video.reformatter import VideoReformatter
 
-    from odyssey.frame_queue import Feed, FrameQueue
+    from odyssey._feed import Feed
+    from odyssey.frame_queue import FrameQueue
 
     def queue_of(frames: list[Any]) -> FrameQueue:
         queue = FrameQueue(48)

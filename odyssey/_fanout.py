@@ -7,7 +7,8 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from odyssey.frame_queue import Feed, FrameQueue, Overflow
+from odyssey._feed import Feed
+from odyssey.frame_queue import FrameQueue, Overflow
 
 if TYPE_CHECKING:
     from odyssey.frames import VideoFrame

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import collections
-import enum
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from odyssey._deadline import WAIT_SLICE, Deadline
+from odyssey._feed import Feed
 from odyssey._process import Home
 from odyssey.config import check_count, check_wait
 from odyssey.errors import (
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
     from odyssey.stats import QueueStats
 
 Overflow = Literal["drop_oldest", "drop_newest"]
-
-
-class Feed(enum.Enum):
-    """Where the frames of a queue come from at the moment."""
-
-    OFFLINE = "offline"  # the client has not been connected
-    READY = "ready"  # connected, no stream yet
-    LIVE = "live"  # a stream runs
-    ENDED = "ended"  # the last stream ended; connected
-    FAILED = "failed"  # the last stream or the connection failed
-    GONE = "gone"  # disconnected cleanly
-    CLOSED = "closed"  # this queue was closed
-
 
 _CLEAN_ENDS = (Feed.ENDED, Feed.GONE, Feed.CLOSED)
 

@@ -13,12 +13,13 @@ from odyssey._callbacks import Callbacks, DisconnectedCallback, Handlers, VideoF
 from odyssey._deadline import Deadline
 from odyssey._debug import log_to_stderr
 from odyssey._exit import close_at_exit, close_dropped
+from odyssey._feed import Feed
 from odyssey._process import Home
 from odyssey._redact import shown_url
 from odyssey._whep import WhepAddress, WhepSession
 from odyssey.config import check_timeout
 from odyssey.errors import OdysseyError
-from odyssey.frame_queue import Feed, FrameQueue
+from odyssey.frame_queue import FrameQueue
 from odyssey.frames import VideoFrame
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TypeVar
 import pytest
 
 from odyssey import FrameQueue, OdysseyConnectionError, VideoFrame
+from odyssey._feed import Feed
 from odyssey.errors import error_from_stream_reason
-from odyssey.frame_queue import Feed
 
 from .helpers import wait_until
 from .pictures import frame

@@ -23,7 +23,7 @@ LAYERS = (
     {"_version", "_deadline", "_lazy"},
     {"_background"},
     {"errors", "config", "_redact", "_tls", "_progress", "_debug", "_exit", "_html", "stats"},
-    {"_process"},
+    {"_process", "_feed"},
     {"_json", "_path_segment"},
     {"models", "_events_log"},
     {"frames"},

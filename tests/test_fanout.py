@@ -7,7 +7,7 @@ import pytest
 
 from odyssey import FrameQueue, OdysseyConnectionError, OdysseyStreamError, QueueStats
 from odyssey._fanout import FrameFanout
-from odyssey.frame_queue import Feed
+from odyssey._feed import Feed
 
 from .pictures import CountingPicture, decoded, frame
 from .queues import LOST

@@ -14,7 +14,8 @@ from odyssey import (
     QueueStats,
     VideoFrame,
 )
-from odyssey.frame_queue import Feed, Overflow
+from odyssey._feed import Feed
+from odyssey.frame_queue import Overflow
 
 from .queues import LOST, every_read, indices, live, put, waiting
 

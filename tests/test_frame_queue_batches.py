@@ -18,7 +18,7 @@ from odyssey import (
     OdysseyTimeoutError,
     StreamDurationExceededError,
 )
-from odyssey.frame_queue import Feed
+from odyssey._feed import Feed
 from odyssey.frames import Array
 
 from .helpers import wait_until

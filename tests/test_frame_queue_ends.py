@@ -17,7 +17,7 @@ from odyssey import (
     StreamDurationExceededError,
     frame_queue,
 )
-from odyssey.frame_queue import Feed
+from odyssey._feed import Feed
 
 from .pictures import frame
 from .queues import LOST, TOO_LONG, every_read, indices, live, next_stream, put, waiting

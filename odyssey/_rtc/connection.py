@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import av
 
 from odyssey._fanout import FrameFanout
+from odyssey._feed import Feed
 from odyssey._protocol import messages
 from odyssey._protocol.state import NEXT_STATUS, Need, describe_missing
 from odyssey._redact import redacted
@@ -25,7 +26,6 @@ from odyssey.errors import (
     OdysseyError,
     error_from_signaling_reason,
 )
-from odyssey.frame_queue import Feed
 from odyssey.frames import VideoFrame
 from odyssey.models import ClientCredentials, ConnectionStatus
 

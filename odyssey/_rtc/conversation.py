@@ -12,6 +12,7 @@ from typing import Protocol
 import attrs
 
 from odyssey._fanout import FrameFanout
+from odyssey._feed import Feed
 from odyssey._protocol import messages
 from odyssey._protocol.replies import PendingReplies, Request
 from odyssey._redact import redacted
@@ -24,7 +25,6 @@ from odyssey.errors import (
     OdysseyStreamError,
     error_from_stream_reason,
 )
-from odyssey.frame_queue import Feed
 from odyssey.models import BroadcastInfo
 
 logger = logging.getLogger(__name__)
