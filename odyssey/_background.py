@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextvars
+import importlib
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -33,6 +35,14 @@ def in_background(work: Callable[[], T], name: str) -> Future[T]:
     except RuntimeError:
         run()
     return outcome
+
+
+def load(module: str) -> None:
+    """Imports a module, for an `import` that follows. Ctrl-C in the middle of an import leaves it
+    half done, and numpy can't be loaded twice: only a new process would help.
+    """
+    if module not in sys.modules:
+        result_of(in_background(lambda: importlib.import_module(module), "odyssey-import"))
 
 
 def result_of(outcome: Future[T]) -> T:

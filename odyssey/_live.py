@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from odyssey._background import in_background
+from odyssey._background import in_background, load
 from odyssey._deadline import WAIT_SLICE, Deadline
 from odyssey._exit import close_at_exit
 from odyssey._fanout import FrameFanout
@@ -156,6 +156,7 @@ class Live:
                 raise
 
     def _begin(self, handlers: Handlers) -> tuple[MediaLoop, _Attempt]:
+        load("odyssey._rtc.connection")
         from odyssey._callbacks import Callbacks
         from odyssey._rtc.connection import Connection
         from odyssey._rtc.loop import MediaLoop

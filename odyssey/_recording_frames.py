@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from odyssey._artifact import Artifact, StartOverError
+from odyssey._background import load
 from odyssey._download import fetch
 from odyssey._range_reader import RangeReader, Tries
 from odyssey.frames import VideoFrame
@@ -60,6 +61,7 @@ def _decoded(
     stop: int | None,
     step: int,
 ) -> Iterator[VideoFrame]:
+    load("odyssey._rtc.video_file")
     from odyssey._rtc.picture import DecodedPicture
     from odyssey._rtc.video_file import VideoFile
 

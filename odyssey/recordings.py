@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from odyssey._background import load
 from odyssey._deadline import Deadline
 from odyssey._http import HttpClient
 from odyssey._path_segment import path_segment
@@ -300,6 +301,7 @@ class Recordings:
             plt.imshow(client.recordings.thumbnail(stream_id))
             ```
         """
+        load("numpy")
         import numpy as np
         from PIL import Image
 

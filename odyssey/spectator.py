@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
+from odyssey._background import load
 from odyssey._callbacks import Callbacks, DisconnectedCallback, Handlers, VideoFrameCallback
 from odyssey._deadline import Deadline
 from odyssey._debug import log_to_stderr
@@ -193,6 +194,7 @@ class _Watch:
 
     def open(self, deadline: Deadline) -> None:
         """Returns when the media connection is up."""
+        load("odyssey._rtc.whep")
         from odyssey._rtc.loop import MediaLoop
         from odyssey._rtc.whep import Spectator
 
