@@ -1,16 +1,11 @@
-"""Nothing is left: of many connections, of a program that ends, of a forked child."""
+"""Nothing is left of many connections."""
 
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
-import textwrap
 import threading
 import weakref
 from collections import Counter
-
-import pytest
 
 from odyssey import Odyssey
 from odyssey.emulator import Emulator
@@ -95,101 +90,3 @@ def test_a_closed_client_is_freed(emulator: Emulator) -> None:
     del client
     gc.collect()
     assert reference() is None
-
-
-def run(script: str, emulator: Emulator, seconds: float = 30) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env={"ODYSSEY_API_KEY": emulator.api_key, "ODYSSEY_API_URL": emulator.url},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-
-
-def test_a_program_that_ends_with_an_open_client(emulator: Emulator) -> None:
-    done = run(
-        """
-        from odyssey import Odyssey
-        client = Odyssey()
-        client.connect()
-        client.start_stream("A cat")
-        client.frames.get()
-        print("over")
-        """,
-        emulator,
-    )
-    assert (done.returncode, done.stdout.strip()) == (0, "over"), done.stderr
-    wait_until(lambda: [c.client_disconnecting for c in emulator.connections] == [True])
-
-
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
-def test_a_forked_child_gets_a_clear_error_and_leaves_the_parent_alone(
-    emulator: Emulator,
-) -> None:
-    done = run(
-        """
-        import os
-        from odyssey import Odyssey, OdysseyError
-        with Odyssey() as client:
-            client.connect()
-            with client.stream("A cat") as stream:
-                child = os.fork()
-                if not child:
-                    try:
-                        client.interact("from the child")
-                    except OdysseyError as exc:
-                        print(exc, flush=True)
-                    client.close()
-                    os._exit(0)
-                os.waitpid(child, 0)
-                print(stream.interact("from the parent"), len(stream.frames.take(5)))
-        """,
-        emulator,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "forked child" in done.stdout
-    assert "from the parent 5" in done.stdout
-
-
-def test_ctrl_c_while_waiting_for_frames(emulator: Emulator) -> None:
-    done = run(
-        """
-        import os, signal, threading
-        from odyssey import Odyssey
-        try:
-            with Odyssey(timeout=20) as client:
-                client.connect()
-                threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-                client.frames.get()
-        except KeyboardInterrupt:
-            print("interrupted")
-        """,
-        emulator,
-        15,
-    )
-    assert done.stdout.strip() == "interrupted", done.stderr
-    wait_until(lambda: [c.client_disconnecting for c in emulator.connections] == [True])
-
-
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
-def test_a_forked_child_has_http_connections_of_its_own(emulator: Emulator) -> None:
-    done = run(
-        """
-        import os
-        from odyssey import Odyssey
-        with Odyssey() as client:
-            client.list_stream_recordings()
-            child = os.fork()
-            if not child:
-                for _ in range(20):
-                    assert client.list_stream_recordings().total == 0
-                os._exit(0)
-            for _ in range(20):
-                assert client.list_stream_recordings().total == 0
-            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-        """,
-        emulator,
-    )
-    assert done.stdout.strip() == "0", done.stderr
