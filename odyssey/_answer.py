@@ -43,7 +43,7 @@ class Answer:
         except ValueError:
             try:
                 moment = parsedate_to_datetime(value)
-            except (TypeError, ValueError, IndexError):
+            except (TypeError, ValueError, IndexError, OverflowError):
                 return None
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=timezone.utc)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from urllib.parse import quote
 
 from odyssey._artifact import ENDINGS, Artifact, Body, StartOverError
 from odyssey._process import ProcessLock
@@ -57,6 +56,8 @@ def fetch(
         try:
             _copy(reader, sink, report)
         except StartOverError as exc:
+            if not resumable and reader.tell() == 0:
+                raise  # it doesn't even give the whole file, as a whole
             # Without ranges from here on: the storage has just shown that it has none.
             resumable, body = False, exc.body
             sink.seek(0)
@@ -77,15 +78,15 @@ def _copy(reader: RangeReader, sink: Sink, report: ProgressCallback) -> None:
         report(done, reader.size)
 
 
-def target_of(path: object, stream_id: str, name: str) -> Path:
-    """The file that `path` means: itself, or one named for the recording in that folder.
+def target_of(path: object, stem: str, name: str) -> Path:
+    """The file that `path` means: itself, or `stem` with the artifact's ending in that folder.
 
     A folder is one that exists, or is written with a separator at its end.
     """
     text = check_path(path)
     separators = (os.sep, os.altsep or os.sep)
     if text.endswith(separators) or os.path.isdir(text):
-        return Path(text) / (quote(stream_id, safe="") + ENDINGS[name])
+        return Path(text) / (stem + ENDINGS[name])
     return Path(text)
 
 

@@ -8,8 +8,14 @@ from odyssey.config import check_text
 
 
 def path_segment(given: object, name: str = "stream_id") -> str:
-    """An id as one segment of a path: whatever is in it, it can't lead to another endpoint."""
+    """An id as one segment of a path: whatever is in it, it can't lead to another endpoint, nor
+    into another folder.
+    """
     text = check_text(given, name)
-    if not text.strip() or text in (".", ".."):
+    try:
+        segment = quote(text, safe="")
+    except UnicodeEncodeError:  # half a character
+        segment = ""
+    if not text.strip() or segment in ("", ".", ".."):
         raise ValueError(f"{name} must be an id that the service gave, not {text!r}")
-    return quote(text, safe="")
+    return segment

@@ -13,8 +13,9 @@ _PATTERNS = (
     # part of a query is taken for it, but for punctuation at its end.
     (re.compile(r"\?[^\s\"<>]*[^\s\"<>'.,;:)\]}]"), "?…"),
     (re.compile(r"(?i)\b(bearer)\s+[^\s\"',)]+"), r"\1 …"),
-    # A JSON web token, wherever it stands.
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), "…"),
+    # A JSON web token, wherever it stands. Looked for once a word: with a look from each "eyJ" in
+    # it, a long word could take minutes.
+    (re.compile(r"(?<![\w-])(?=[\w-]*eyJ)[\w-]{11,}\.[\w-]+(?:\.[\w-]*)?"), "…"),
     # JSON and header fields that carry a secret by name.
     (
         re.compile(

@@ -11,6 +11,8 @@ from odyssey._json import kind
 Script = Sequence[Mapping[str, Any]]
 
 _ACTIONS = ("start", "interact", "end")
+#: Milliseconds beyond which not every reader of JSON keeps a number exact.
+_LATEST = 2**53
 
 
 def prepare_script(script: object, *, portrait: bool, name: str = "script") -> list[dict[str, Any]]:
@@ -46,11 +48,13 @@ def _timestamp(entry: object, where: str, earlier: int) -> int:
         raise ValueError(
             f"{where}: 'timestamp_ms' must be a whole number of milliseconds, not {got}"
         )
+    if value > _LATEST:
+        raise ValueError(f"{where}: 'timestamp_ms' is too large; give milliseconds from the start")
     if value < earlier:
         raise ValueError(
             f"{where}: 'timestamp_ms' goes back to {value}, after {earlier}; order the entries"
             if value >= 0
-            else f"{where}: 'timestamp_ms' must not be negative, but is {value}"
+            else f"{where}: 'timestamp_ms' must not be negative"
         )
     return value
 

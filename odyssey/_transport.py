@@ -38,12 +38,12 @@ TRANSPORT_ERRORS: tuple[tuple[type[BaseException], type[OdysseyError]], ...] = (
     (requests.exceptions.ContentDecodingError, OdysseyServerError),
     (requests.TooManyRedirects, OdysseyServerError),
     (requests.RequestException, OdysseyConnectionError),
-    # What requests lets through: a certificate file that isn't there, a name that can't be encoded,
-    # a redirect's body that breaks off.
+    # What requests lets through: a certificate file that isn't there, an address that can't be
+    # read or encoded, a redirect's body that breaks off.
     (ReadTimeoutError, OdysseyTimeoutError),
     (urllib3.exceptions.HTTPError, OdysseyConnectionError),
     (OSError, OdysseyConnectionError),
-    (UnicodeError, OdysseyConnectionError),
+    (ValueError, OdysseyConnectionError),
 )
 FOREIGN_ERRORS = tuple(theirs for theirs, _ in TRANSPORT_ERRORS)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from odyssey._background import load
 from odyssey._deadline import Deadline
 from odyssey._http import HttpClient
+from odyssey._pages import every_once
 from odyssey._path_segment import path_segment
 from odyssey.config import check_count, check_timeout, check_wait
 from odyssey.errors import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     RecordingOrId = Recording | StreamRecordingInfo | str
     # Within the class `list` is a method.
     _Events = list[RecordingEvent]
+    _Infos = list[StreamRecordingInfo]
 
 logger = logging.getLogger(__name__)
 
@@ -110,22 +112,13 @@ class Recordings:
             long = [r for r in client.recordings.iterate() if (r.duration_seconds or 0) > 60]
             ```
         """
-        return self._iterate(check_count(page_size, "page_size", 1, 100))
+        check_count(page_size, "page_size", 1, 100)
 
-    def _iterate(self, page_size: int) -> Iterator[StreamRecordingInfo]:
-        seen: set[str] = set()
-        offset = 0
-        while True:
+        def page_at(offset: int) -> tuple[_Infos, int]:
             page = self.list(limit=page_size, offset=offset)
-            for info in page.recordings:
-                # New recordings push those already given on to the next page.
-                if info.stream_id not in seen:
-                    seen.add(info.stream_id)
-                    yield info
-            offset += len(page.recordings)
-            is_short = len(page.recordings) < min(page_size, page.limit)
-            if not page.recordings or is_short or offset >= page.total:
-                return
+            return page.recordings, page.total
+
+        return every_once(page_at, lambda info: info.stream_id, "the list of recordings")
 
     def wait(
         self,
@@ -220,7 +213,7 @@ class Recordings:
         check_path(path)
         check_progress(progress)
         source = self._artifact(recording_or_id, name)
-        target = target_of(path, source.stream_id, name)
+        target = target_of(path, path_segment(source.stream_id), name)
         with reporting(progress, target.name) as report:
             download(source, target, report)
         return target

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from odyssey._deadline import Deadline
 from odyssey._http import HttpClient
+from odyssey._pages import every_once
 from odyssey._path_segment import path_segment
 from odyssey._polling import Pauses
 from odyssey._redact import redacted
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 #: Seconds that the last look may take after the time has passed.
 LAST_LOOK = 2.0
 
+# Within the class `list` is a method.
+_Infos = list[SimulationJobInfo]
 OnUpdate = Callable[[SimulationJobDetail], object]
 
 
@@ -175,23 +178,12 @@ class Simulations:
             ```
         """
         check_count(page_size, "page_size", 1, 100)
-        seen: set[str] = set()
-        offset, total = 0, 0
-        while True:
+
+        def page_at(offset: int) -> tuple[_Infos, int]:
             page = self.list(status=status, active=active, limit=page_size, offset=offset)
-            # Jobs that have left the list pull others up, past the beginning of this page.
-            missed, total = min(offset, total - page.total), page.total
-            if missed > 0:
-                offset -= missed
-                continue
-            for job in page.jobs:
-                # New jobs push those already given on to the next page.
-                if job.job_id not in seen:
-                    seen.add(job.job_id)
-                    yield job
-            offset += len(page.jobs)
-            if not page.jobs or offset >= total:
-                return
+            return page.jobs, page.total
+
+        return every_once(page_at, lambda job: job.job_id, "the list of simulations")
 
     def cancel(self, job_id: str) -> SimulationJobInfo:
         """Cancels a job that is not being rendered yet.

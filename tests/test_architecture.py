@@ -25,6 +25,7 @@ LAYERS = (
     {"errors", "config", "_redact", "_tls", "_progress", "_debug", "_exit", "_html", "stats"},
     {"_process", "_feed"},
     {"_json", "_path_segment"},
+    {"_pages"},
     {"models", "_events_log"},
     {"frames"},
     {"frame_queue"},

@@ -4,8 +4,6 @@ import re
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from odyssey import (
     Odyssey,
@@ -15,7 +13,6 @@ from odyssey import (
     Recording,
     StreamRecordingInfo,
 )
-from odyssey._path_segment import path_segment
 from odyssey.emulator import Emulator, faults
 
 from .servers import Reply, Request, TinyServer, make, short_pauses
@@ -126,22 +123,6 @@ def test_an_odd_id_is_not_found(emulator: Emulator, stream_id: str) -> None:
     with Odyssey(emulator.api_key, api_url=emulator.url) as client:
         with pytest.raises(OdysseyNotFoundError):
             client.recordings.get(stream_id)
-
-
-@given(st.text())
-def test_any_id_is_one_segment(stream_id: str) -> None:
-    if not stream_id.strip() or stream_id in (".", ".."):
-        with pytest.raises(ValueError, match="stream_id"):
-            path_segment(stream_id)
-        return
-    path = path_segment(stream_id)
-    assert unquote(path) == stream_id
-    assert not set(path) & set("/?#\\ \n")
-
-
-def test_a_surrogate_is_refused_as_an_argument() -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the codec's words
-        path_segment("\ud800")
 
 
 def test_an_unknown_recording(emulator: Emulator) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from odyssey import Odyssey
@@ -47,6 +45,7 @@ def test_pictures_are_encoded_like_those_of_streams() -> None:
         ([START, {**YAWN, "timestamp_ms": 1.5}, END], r"script\[1\].*whole number"),
         ([START, {**YAWN, "timestamp_ms": True}, END], r"script\[1\].*whole number"),
         ([START, {**YAWN, "timestamp_ms": -1}, END], r"script\[1\].*negative"),
+        ([START, {**END, "timestamp_ms": 10**5000}], r"script\[1\].*too large"),
         ([START, {"timestamp_ms": 1, "interact": {"prompt": " "}}, END], r"script\[1\].*prompt"),
         ([START, {"timestamp_ms": 1, "interact": {"image": b""}}, END], r"script\[1\].*'image'"),
         ([START, {"timestamp_ms": 0, "end": {}}], r"script\[1\].*length"),
@@ -65,31 +64,6 @@ def test_what_is_wrong_is_named(script: Any, said: str) -> None:
 def test_what_is_no_script(script: Any) -> None:
     with pytest.raises(ValueError, match="script"):
         prepare_script(script, portrait=True)
-
-
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-)
-_entry = st.fixed_dictionaries(
-    {},
-    optional={
-        "timestamp_ms": _json,
-        "start": _json | st.fixed_dictionaries({"prompt": st.text(min_size=1)}),
-        "interact": _json,
-        "end": _json,
-    },
-)
-
-
-@given(st.lists(_entry | _json, max_size=4) | _json)
-def test_whatever_comes_is_taken_or_refused(script: Any) -> None:
-    try:
-        prepared = prepare_script(script, portrait=True)
-    except ValueError:
-        return
-    assert prepared[0]["timestamp_ms"] == 0
-    assert "end" in prepared[-1]
 
 
 def test_exactly_one_kind_of_script() -> None:

@@ -222,17 +222,23 @@ def usable_servers(servers: Sequence[IceServerLike]) -> list[RTCIceServer]:
     for server in servers:
         urls = []
         for url in server.urls:
-            try:
-                parse_stun_turn_uri(url)
-            except ValueError:
-                logger.warning("ignored an ICE server whose address can't be read")
-            else:
+            if _is_usable(url):
                 urls.append(url)
+            else:
+                logger.warning("ignored an ICE server whose address can't be used")
         if urls:
             usable.append(
                 RTCIceServer(urls=urls, username=server.username, credential=server.credential)
             )
     return usable
+
+
+def _is_usable(url: str) -> bool:
+    try:
+        port: int = parse_stun_turn_uri(url)["port"]
+    except ValueError:
+        return False
+    return 0 < port < 65536
 
 
 def max_message_size(sdp: str) -> int:

@@ -22,46 +22,6 @@ from odyssey._protocol.messages import (
     read_streamer_message,
 )
 
-from ..strategies import BINARY, JSON, TEXTS
-
-STREAMER = (
-    StreamStarted,
-    UpdateAcknowledged,
-    StreamEnded,
-    BroadcastReady,
-    BroadcastIncomplete,
-    StreamError,
-)
-SERVER = (Offer, RemoteCandidate, SignalingError)
-
-TYPES = [
-    "stream_started",
-    "update_acknowledged",
-    "stream_ended",
-    "broadcast_ready",
-    "interactive_stream_error",
-    "offer",
-    "ice_candidate",
-    "error",
-]
-FIELDS = [
-    *("stream_id", "applied_prompt", "prompt", "broadcast_url", "webrtc_url", "spectator_token"),
-    *("reason", "message", "sdp", "candidate", "sdpMid", "sdpMLineIndex"),
-]
-NEARLY = st.fixed_dictionaries(
-    {"type": st.sampled_from(TYPES) | JSON}, optional=dict.fromkeys(FIELDS, JSON)
-).map(json.dumps)
-
-
-@given(TEXTS | BINARY | NEARLY)
-def test_anything_is_a_message_nothing_or_malformed(data: str | bytes) -> None:
-    for read, classes in ((read_streamer_message, STREAMER), (read_server_message, SERVER)):
-        try:
-            message = read(data)
-        except MalformedMessage:
-            continue
-        assert message is None or isinstance(message, classes)
-
 
 @pytest.mark.parametrize(
     "data",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 from collections.abc import Callable, Coroutine
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import av
@@ -27,18 +28,23 @@ class Codec:
     name: str
 
 
-@pytest.fixture(scope="module")
-def packets() -> list[bytes]:
-    """VP8: a key frame, then differences."""
-    encoder = FrameEncoder("vp8", 500_000)
+@functools.cache
+def encoded(count: int, codec: Literal["vp8", "h264"] = "vp8") -> list[bytes]:
+    """A key frame, then differences."""
+    encoder = FrameEncoder(codec, 500_000)
     made = []
-    for number in range(BACKLOG + 20):
+    for number in range(count):
         frame = av.VideoFrame(64, 64, "yuv420p")
         for plane in frame.planes:
             plane.update(np.full(plane.buffer_size, number % 200, np.uint8).tobytes())
         frame.time_base = Fraction(1, 90_000)
         made.append(bytes(encoder.encode(frame, number * STEP, key=number == 0)))
     return made
+
+
+@pytest.fixture
+def packets() -> list[bytes]:
+    return encoded(BACKLOG + 20)
 
 
 class Scene:
