@@ -28,7 +28,9 @@ ENDINGS = {
     "preview": "-preview.mp4",
 }
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.IGNORECASE)
+# As many digits as a file can have bytes; Python reads no number of thousands of digits.
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", re.IGNORECASE)
 
 
 class RefusedError(Exception):
@@ -172,7 +174,7 @@ class Artifact:
                 raise StartOverError(f"{self.doing}: the storage answered with a broken range")
             at = int(found[1])
             total = None if found[2] == "*" else int(found[2])
-        elif not encoded and headers.get("Content-Length", "").isdecimal():
+        elif not encoded and _LENGTH.fullmatch(headers.get("Content-Length", "")):
             total = int(headers["Content-Length"])
         pieces = None if encoded else _as_they_come(response)
         chunks = self._http.chunks(response, _IdleLimit.of(self.timeout), self.doing, pieces)

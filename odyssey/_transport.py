@@ -135,6 +135,13 @@ class _Response(http.client.HTTPResponse):
         self.fp.close()
         self.fp = io.BufferedReader(_Reader(sock))
 
+    def begin(self) -> None:
+        super().begin()
+        # urllib3 refuses these too, but leaves the socket to the garbage collector.
+        told = ",".join(self.headers.get_all("Content-Length", ()))
+        if len({length.strip() for length in told.split(",")}) > 1:
+            raise http.client.HTTPException("two lengths")
+
 
 class _Connection(HTTPConnection):
     response_class = _Response

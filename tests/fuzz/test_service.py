@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from odyssey import AdvancedConfig, Odyssey, OdysseyError, OdysseyServerError, Recording
@@ -216,6 +216,10 @@ def test_whatever_a_storage_says_a_download_is_whole_or_not_there(tmp_path: Path
         connection.sendall(script[(len(told) - 1) % len(script)].data())
 
     @examples(60)
+    @example([Sent(416, [("Content-Length", "0")], b"")])
+    @example([Sent(206, [("Content-Length", "30")], CONTENT)])
+    @example([Sent(206, [("Content-Range", f"bytes {'9' * 5000}-0/30")], CONTENT)])
+    @example([Sent(200, [("Content-Length", "30, 31")], CONTENT)])
     @given(st.lists(SENT, min_size=1, max_size=3))
     def check(answers: list[Sent]) -> None:
         script[:] = answers
