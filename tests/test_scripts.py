@@ -10,7 +10,7 @@ from PIL import Image
 from odyssey import Odyssey
 from odyssey._scripts import prepare_script
 
-START = {"timestamp_ms": 0, "start": {"prompt": "A cat"}}
+START: dict[str, Any] = {"timestamp_ms": 0, "start": {"prompt": "A cat"}}
 YAWN = {"timestamp_ms": 1000, "interact": {"prompt": "It yawns"}}
 END: dict[str, Any] = {"timestamp_ms": 2000, "end": {}}
 

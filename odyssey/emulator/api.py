@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from typing import Any
@@ -11,6 +10,7 @@ import attrs
 from aiohttp import web
 
 from .archive import Archive
+from .json_object import read_object
 from .presigned import UrlSigner
 from .refusals import next_month, refused, usage_refusal
 from .sessions import Sessions
@@ -185,11 +185,8 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     data = await request.read()
     if not data.strip():
         return {}
-    try:
-        body = json.loads(data)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
+    body = read_object(data)
+    if body is None:
         raise refused(422, "the body is not a JSON object")
     return body
 

@@ -26,6 +26,7 @@ from .faults import (
     Target,
     TrackEnded,
 )
+from .json_object import read_object
 from .replies import JUNK
 from .sessions import Session, Sessions
 from .settings import Settings
@@ -205,11 +206,8 @@ class Connection:
                 logger.info("ignoring a binary message on the socket")
 
     async def _on_text(self, text: str) -> None:
-        try:
-            message = await self._parse(text)
-        except ValueError:
-            message = None
-        if not isinstance(message, dict):
+        message = await self._parse(text)
+        if message is None:
             logger.info("ignoring a message on the socket that is not a JSON object")
             return
         handler = self._handlers.get(str(message.get("type")))
@@ -220,10 +218,10 @@ class Connection:
         else:
             logger.info("ignoring a message of unknown type on the socket")
 
-    async def _parse(self, text: str) -> Any:
+    async def _parse(self, text: str) -> dict[str, Any] | None:
         if len(text) < _LARGE:
-            return json.loads(text)
-        return await asyncio.get_running_loop().run_in_executor(None, json.loads, text)
+            return read_object(text)
+        return await asyncio.get_running_loop().run_in_executor(None, read_object, text)
 
     async def _on_answer(self, message: dict[str, Any]) -> None:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 import uuid
@@ -17,6 +16,7 @@ from .archive import Archive
 from .broadcasts import Broadcaster
 from .encoder import FrameEncoder
 from .faults import StreamRefused
+from .json_object import read_object
 from .live import LiveStream
 from .peer import Peer
 from .replies import Replies
@@ -64,7 +64,7 @@ class Streamer:
 
     def submit(self, message: dict[str, Any]) -> bool:
         """Take a message of the client; False for one of an unknown type."""
-        if message.get("type") not in self._handlers:
+        if str(message.get("type")) not in self._handlers:
             return False
         self._requests.put_nowait(message)
         return True
@@ -107,11 +107,8 @@ class Streamer:
             task.cancel()
 
     def _on_message(self, data: str | bytes) -> None:
-        try:
-            message = json.loads(data) if isinstance(data, str) else None
-        except ValueError:
-            message = None
-        if not isinstance(message, dict) or not self.submit(message):
+        message = read_object(data) if isinstance(data, str) else None
+        if message is None or not self.submit(message):
             logger.info("ignoring a message on the data channel that makes no sense")
 
     def _on_failure(self, stream: LiveStream) -> None:
