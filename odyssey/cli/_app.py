@@ -13,6 +13,9 @@ from odyssey.cli._signals import on_sigterm
 from odyssey.cli.demo import demo
 from odyssey.cli.emulator import emulator
 from odyssey.cli.recordings import recordings
+from odyssey.cli.simulate import simulate
+from odyssey.cli.stream import stream
+from odyssey.cli.watch import watch
 from odyssey.errors import OdysseyError
 
 FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
@@ -42,14 +45,17 @@ def app() -> None:
 app.add_command(demo)
 app.add_command(emulator)
 app.add_command(recordings)
+app.add_command(simulate)
+app.add_command(stream)
+app.add_command(watch)
 
 
 def run(args: Sequence[str] | None) -> int:
     """Runs the command in `args` and turns its end into an exit code."""
-    for stream in (sys.stdout, sys.stderr):
+    for output in (sys.stdout, sys.stderr):
         # A terminal that can't show a character of a prompt gets a question mark, not a traceback.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="replace")
     try:
         with on_sigterm(_terminate):  # sessions are released, folders tidied
             code = app.main(

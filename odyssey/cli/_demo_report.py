@@ -10,6 +10,7 @@ import attrs
 
 from odyssey.cli._demo_files import read_events
 from odyssey.cli._demo_stream import Show
+from odyssey.cli._output import file_size
 
 if TYPE_CHECKING:
     from odyssey import ClientStats, Recording
@@ -120,7 +121,7 @@ class Report:
 
     def file_lines(self) -> list[str]:
         return [
-            f"  {path.name:<18}{_file_size(path)}"
+            f"  {path.name:<18}{file_size(path):>9}"
             for path in self.files.values()
             if path is not None
         ]
@@ -134,11 +135,6 @@ class Report:
 
 def _list_ms(times: list[float]) -> str:
     return ", ".join(f"{time:.1f}" for time in times) + " ms"
-
-
-def _file_size(path: Path) -> str:
-    size = path.stat().st_size
-    return f"{size / 1e6:6.1f} MB" if size >= 1e6 else f"{size / 1e3:6.1f} kB"
 
 
 def percentile(values: list[float], percent: float) -> float:

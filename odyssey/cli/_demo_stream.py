@@ -12,6 +12,7 @@ import attrs
 import numpy.typing as npt
 
 from odyssey.cli._contact_sheet import Tile
+from odyssey.cli._counting import RATE_FRAMES, rate_of
 from odyssey.cli._output import Screen, printable
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 NumberReader = Callable[[npt.NDArray[Any]], int | None]
 
-_RATE_FRAMES = 24  # that the rate on the progress line is taken from
 _TILES, _MOST_TILES = 6, 12
 
 
@@ -55,7 +55,7 @@ class Tally:
     @property
     def rate(self) -> float:
         """Frames a second."""
-        return _rate(self.arrivals)
+        return rate_of(self.arrivals)
 
     @property
     def missing(self) -> int | None:
@@ -74,14 +74,9 @@ class Tally:
         """As the progress line shows it."""
         width, height = self.size
         return (
-            f"  {len(self.arrivals):4d} frames   {_rate(self.arrivals[-_RATE_FRAMES:]):4.1f}/s   "
+            f"  {len(self.arrivals):4d} frames   {rate_of(self.arrivals[-RATE_FRAMES:]):4.1f}/s   "
             f"{width}x{height}   newest {self.ages_ms[-1]:.1f} ms old"
         )
-
-
-def _rate(arrivals: list[float]) -> float:
-    span = arrivals[-1] - arrivals[0] if arrivals else 0.0
-    return (len(arrivals) - 1) / span if span > 0 else 0.0
 
 
 @attrs.define(eq=False)

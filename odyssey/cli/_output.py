@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -29,6 +30,12 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def file_size(path: Path) -> str:
+    """As people read it."""
+    size = path.stat().st_size
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+
+
 class Screen:
     """Lines of text, and below them one that shows how far things are.
 
@@ -39,21 +46,27 @@ class Screen:
     def __init__(self, *, to_stderr: bool) -> None:
         self._err = to_stderr
         stream = sys.stderr if to_stderr else sys.stdout
-        self._is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._shown = 0  # characters of the line that stands there
-        self._next = 0.0 if self._is_terminal else time.monotonic() + _LINE_EVERY
+        self._next = 0.0 if self.is_terminal else time.monotonic() + _LINE_EVERY
 
     def say(self, text: str = "") -> None:
         """One more line."""
         self.clear()
         click.echo(text, err=self._err)
 
+    def say_above_bars(self, text: str) -> None:
+        """One more line while tqdm's bars stand below."""
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr if self._err else sys.stdout)
+
     def progress(self, text: str) -> None:
         """The line that changes; seldom enough to be called for each frame."""
         now = time.monotonic()
         if now < self._next:
             return
-        if not self._is_terminal:
+        if not self.is_terminal:
             self._next = now + _LINE_EVERY
             click.echo(text, err=self._err)
             return

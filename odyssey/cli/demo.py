@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import attrs
 import click
 
+from odyssey.cli._options import finite, not_empty
 from odyssey.cli._output import Failed, Screen, json_option, print_json, printable
+from odyssey.cli._service import Codec, serving
 
 if TYPE_CHECKING:
     from odyssey import Odyssey, Recording
@@ -35,30 +36,16 @@ class Options:
     seconds: float
     to: Path
     live: bool
-    codec: Literal["vp8", "h264"]
-
-
-def _not_empty(
-    _context: click.Context, _option: click.Parameter, value: str | tuple[str, ...]
-) -> str | tuple[str, ...]:
-    if not all(text.strip() for text in ([value] if isinstance(value, str) else value)):
-        raise click.BadParameter("a prompt must not be empty")
-    return value
-
-
-def _finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    if not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a number of seconds")
-    return value
+    codec: Codec
 
 
 @click.command()
-@click.option("--prompt", default=PROMPT, callback=_not_empty, help="What to begin with.")
+@click.option("--prompt", default=PROMPT, callback=not_empty, help="What to begin with.")
 @click.option(
     "--interact",
     multiple=True,
     default=INTERACT,
-    callback=_not_empty,
+    callback=not_empty,
     help="A prompt to send while it plays; may be given several times. Default: two.",
 )
 @click.option("--landscape", is_flag=True, help="1280x704 instead of 704x1280.")
@@ -66,7 +53,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
     "--seconds",
     type=click.FloatRange(1, 140),
     default=9.0,
-    callback=_finite,
+    callback=finite,
     show_default=True,
     help="Length of the stream.",
 )
@@ -91,7 +78,7 @@ def demo(
     seconds: float,
     to: Path,
     live: bool,
-    codec: Literal["vp8", "h264"] | None,
+    codec: Codec | None,
     as_json: bool,
 ) -> None:
     """Stream, steer and record once, on this machine.
@@ -146,21 +133,12 @@ def _client(options: Options, screen: Screen) -> Iterator[tuple[Odyssey, str, Nu
         with Odyssey() as client:
             yield client, "live", None
         return
-    try:
-        from odyssey.emulator import Emulator, read_frame_number
-    except ImportError as exc:
-        raise Failed(str(exc)) from exc
-    _bypass_proxies("127.0.0.1")
-    with Emulator(codec=options.codec) as emulator:
+    with serving(codec=options.codec) as emulator:
+        from odyssey.emulator import read_frame_number
+
         screen.say(f"The emulator serves at {emulator.url}, on this machine only.")
         with Odyssey(emulator.api_key, api_url=emulator.url) as client:
             yield client, "emulator", read_frame_number
-
-
-def _bypass_proxies(host: str) -> None:
-    """A proxy that the environment names can't reach an emulator in this process."""
-    for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = ",".join(filter(None, [os.environ.get(name), host]))
 
 
 def _perform(

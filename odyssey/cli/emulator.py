@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 import click
 
-from odyssey.cli._output import Failed, json_option, print_json
+from odyssey.cli._output import json_option, print_json
+from odyssey.cli._service import Codec, serving
 from odyssey.cli._signals import on_sigterm
-
-if TYPE_CHECKING:
-    from odyssey.emulator import Emulator, Faults
-
-Codec = Literal["vp8", "h264"]
 
 SNIPPET = """\
 from odyssey import Odyssey
@@ -83,7 +75,7 @@ def emulator(
     terminated = threading.Event()
     with (
         on_sigterm(terminated.set),
-        _serving(port, host, data_dir, codec, api_key, wanted) as server,
+        serving(port, host, data_dir, codec, api_key, wanted) as server,
     ):
         if as_json:
             print_json({"url": server.url, "api_key": server.api_key}, indent=None)
@@ -94,37 +86,6 @@ def emulator(
         # With a timeout, because on Windows Ctrl-C does not wake a wait that has none.
         while not terminated.wait(0.5):
             pass
-
-
-@contextlib.contextmanager
-def _serving(
-    port: int,
-    host: str,
-    data_dir: Path | None,
-    codec: Codec,
-    api_key: str | None,
-    faults: Faults,
-) -> Iterator[Emulator]:
-    try:
-        from odyssey.emulator import Emulator
-    except ImportError as exc:
-        raise Failed(str(exc)) from exc
-    try:
-        server = Emulator(data_dir, port, host=host, codec=codec, api_key=api_key, faults=faults)
-    except ValueError as exc:
-        raise click.UsageError(str(exc)) from exc
-    try:
-        server.start()
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
-            raise Failed(f"port {port} of {host} is in use; choose another with --port") from exc
-        raise Failed(f"the emulator can't start: {exc}") from exc
-    except RuntimeError as exc:
-        raise Failed(str(exc)) from exc
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 def _how_to_use(url: str, api_key: str) -> str:

@@ -1,0 +1,147 @@
+"""`--save`: a thread that writes frames, so that the stream never waits for the disk."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from odyssey.cli._output import Failed, file_size
+from odyssey.cli._writers import Writer, check_target, takes_any_size, writer_for
+
+if TYPE_CHECKING:
+    from odyssey import VideoFrame
+
+save_option = click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    callback=check_target,
+    help="Where to keep the frames: NAME.mp4, NAME.gif, NAME.npz, or a folder for PNGs. "
+    "A file of that name is replaced at the end.",
+)
+
+#: Frames that may wait for the thread, 1.4 MB each: some seconds of a busy machine.
+_MOST_WAITING = 120
+
+
+@attrs.define(eq=False)
+class Saved:
+    """A file that was written."""
+
+    path: Path
+    frames: int = 0
+    milliseconds: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        return {"path": str(self.path), "frames": self.frames, "duration_ms": self.milliseconds}
+
+    def line(self) -> str:
+        size = "" if self.path.is_dir() else f", {file_size(self.path)}"
+        return f"Saved {self.path}: {self.frames} frames, {self.milliseconds / 1000:.1f} s{size}"
+
+
+class Saver:
+    """Writes the frames that it is given, in a thread; a context manager that completes the file.
+
+    When the video changes its size, a new file is begun: `cat-2.mp4` after `cat.mp4`. A frame for
+    which there is no room, as the machine can't keep up, is left out and counted.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._queue: queue.Queue[VideoFrame | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="odyssey-save", daemon=True)
+        self._failure: Exception | None = None
+        self._over = False  # read and written in the thread
+        self.left_out = 0
+        #: Whole once the saver is left.
+        self.files: list[Saved] = []
+
+    def add(self, frame: VideoFrame) -> None:
+        """Takes a frame; never waits. Raises Failed if writing has failed."""
+        if self._path is None:
+            return
+        self._raise_failure()
+        try:
+            self._queue.put_nowait(frame)
+        except queue.Full:
+            self.left_out += 1
+
+    def lines(self) -> list[str]:
+        """What became of it."""
+        lines = [saved.line() for saved in self.files]
+        if self.left_out:
+            lines.append(f"{self.left_out} frames were left out: this machine could not keep up")
+        return lines
+
+    def __enter__(self) -> Saver:
+        if self._path is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._path is None:
+            return
+        self._queue.put(None)
+        while self._thread.is_alive():  # a wait without an end would keep Ctrl-C out on Windows
+            self._thread.join(0.5)
+        if exc is None:
+            self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise Failed(f"can't save to {self._path}: {self._failure}") from self._failure
+
+    def _run(self) -> None:
+        try:
+            self._write_all()
+        except Exception as exc:
+            self._failure = exc
+            while not self._over:  # the others are of no use any more
+                self._next()
+
+    def _next(self) -> VideoFrame | None:
+        frame = self._queue.get()
+        self._over = frame is None
+        return frame
+
+    def _write_all(self) -> None:
+        frame = self._next()
+        while frame is not None:
+            saved = Saved(self._next_path())
+            writer = writer_for(saved.path, frame.width, frame.height)
+            try:
+                frame = self._write_file(writer, frame, saved)
+                writer.finish()
+            except BaseException:
+                writer.discard()
+                raise
+            self.files.append(saved)
+
+    def _write_file(self, writer: Writer, first: VideoFrame, saved: Saved) -> VideoFrame | None:
+        """Writes until the end, or the first frame that doesn't belong into this file."""
+        size, frame = (first.width, first.height), first
+        while (frame.width, frame.height) == size or takes_any_size(saved.path):
+            saved.milliseconds = frame.timestamp_ms - first.timestamp_ms
+            writer.add(frame, saved.milliseconds)
+            saved.frames += 1
+            following = self._next()
+            if following is None:
+                return None
+            frame = following
+        return frame
+
+    def _next_path(self) -> Path:
+        assert self._path is not None
+        number = len(self.files) + 1
+        return self._path if number == 1 else self._path.with_stem(f"{self._path.stem}-{number}")

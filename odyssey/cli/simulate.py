@@ -1,0 +1,290 @@
+"""`odyssey simulate`: videos rendered from scripts. Needs no connection."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import attrs
+import click
+
+from odyssey.cli._downloads import Download, fetch_all
+from odyssey.cli._options import TimedPrompt, finite, in_order, interact_option
+from odyssey.cli._output import Failed, Screen, json_option, print_json, printable
+from odyssey.cli._service import Service, with_service
+
+if TYPE_CHECKING:
+    from odyssey import Odyssey, SimulationJobDetail, SimulationJobInfo
+
+_STATUSES = ("pending", "dispatched", "processing", "completed", "failed", "cancelled")
+_JOBS = 4
+
+
+@click.group()
+def simulate() -> None:
+    """Have videos rendered from scripts of prompts.
+
+    \b
+    Examples:
+      odyssey simulate submit script.json --wait --download videos
+      odyssey simulate submit --prompt "A cat" --interact 3:"It yawns" --seconds 6
+      odyssey simulate list --active
+      odyssey simulate cancel JOB_ID
+    """  # noqa: D301 - click wants the character
+
+
+def waiting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--timeout` and `--download`."""
+    command = click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        callback=finite,
+        default=600.0,
+        show_default=True,
+        help="Seconds to wait. The job goes on after that.",
+    )(command)
+    return click.option(
+        "--download",
+        "to",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Wait, and fetch the videos into this folder.",
+    )(command)
+
+
+@simulate.command("submit")
+@click.argument("script", type=click.File(encoding="utf-8"), required=False)
+@click.option("--prompt", help="Instead of a script: what to show.")
+@interact_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.1),
+    callback=finite,
+    help="Length of the video, with --prompt. Default: 6.",
+)
+@click.option("--landscape", is_flag=True, help="1280x704 instead of 704x1280.")
+@click.option("--wait", is_flag=True, help="Wait until it is rendered.")
+@waiting_options
+@with_service
+@json_option
+def submit(
+    script: TextIO | None,
+    prompt: str | None,
+    prompts: list[TimedPrompt],
+    seconds: float | None,
+    landscape: bool,
+    wait: bool,
+    timeout: float,
+    to: Path | None,
+    service: Service,
+    as_json: bool,
+) -> None:
+    """Submit SCRIPT, a file of JSON; - is stdin.
+
+    A script is a list of entries; a list of scripts is rendered as one job, a video for each. Paths
+    of pictures in it are taken from the current folder.
+
+    \b
+    A script:
+      [{"timestamp_ms": 0, "start": {"prompt": "A cat on a windowsill"}},
+       {"timestamp_ms": 3000, "interact": {"prompt": "The cat yawns"}},
+       {"timestamp_ms": 6000, "end": {}}]
+
+    \b
+    Examples:
+      odyssey simulate submit script.json --wait --download videos
+      odyssey simulate submit --prompt "A cat" --interact 3:"It yawns" --seconds 6 --wait
+      odyssey simulate submit script.json --emulator --download videos
+    """  # noqa: D301 - click wants the character
+    if (script is None) == (prompt is None):
+        raise click.UsageError("give a script's file, or --prompt")
+    if script is not None and (prompts or seconds is not None):
+        raise click.UsageError("--interact and --seconds go with --prompt; a script has its own")
+    waits = wait or to is not None
+    if not waits and service.emulated:
+        raise click.UsageError("the emulator ends with the command: add --wait")
+    work = _read_script(script) if script else _written(prompt or "", prompts, seconds or 6.0)
+    screen = Screen(to_stderr=as_json)
+    with service.client() as client:
+        job = client.simulations.submit(portrait=not landscape, **work)
+        screen.say(f"Submitted as {job.job_id}.")
+        if waits:
+            _finish(client, job.job_id, timeout, to, screen, as_json=as_json)
+            return
+    if as_json:
+        print_json(_fields(job))
+    else:
+        screen.say(f"It is rendered from now on: odyssey simulate wait {job.job_id}")
+
+
+@simulate.command("wait")
+@click.argument("job_id")
+@waiting_options
+@with_service
+@json_option
+def wait_for(job_id: str, timeout: float, to: Path | None, service: Service, as_json: bool) -> None:
+    """Wait until a job is rendered; exit code 1 if it fails or is cancelled.
+
+    \b
+    Examples:
+      odyssey simulate wait JOB_ID
+      odyssey simulate wait JOB_ID --download videos
+    """  # noqa: D301 - click wants the character
+    with service.client() as client:
+        _finish(client, job_id, timeout, to, Screen(to_stderr=as_json), as_json=as_json)
+
+
+@simulate.command("status")
+@click.argument("job_id")
+@with_service
+@json_option
+def status(job_id: str, service: Service, as_json: bool) -> None:
+    """Show how a job stands.
+
+    \b
+    Examples:
+      odyssey simulate status JOB_ID
+      odyssey simulate status JOB_ID --json | jq -r .status
+    """  # noqa: D301 - click wants the character
+    with service.client() as client:
+        job = client.simulations.get(job_id)
+    if as_json:
+        print_json(_fields(job))
+        return
+    for name, value in _fields(job).items():
+        if name == "streams":
+            value = " ".join(stream.stream_id for stream in job.streams) or None
+        if value is not None:
+            click.echo(printable(f"{name:<22} {value}"))
+
+
+@simulate.command("list")
+@click.option("--status", "wanted", type=click.Choice(_STATUSES), help="Only those.")
+@click.option("--active", is_flag=True, help="Only those that are not over.")
+@click.option("--limit", type=click.IntRange(1, 100), help="The most to list; 20 if not given.")
+@click.option("--offset", type=click.IntRange(0), help="How many of the newest to skip.")
+@with_service
+@json_option
+def list_(
+    wanted: str | None,
+    active: bool,
+    limit: int | None,
+    offset: int | None,
+    service: Service,
+    as_json: bool,
+) -> None:
+    """List jobs, newest first.
+
+    \b
+    Examples:
+      odyssey simulate list --active
+      odyssey simulate list --status failed --json
+    """  # noqa: D301 - click wants the character
+    from odyssey.cli._table import print_table, short_time
+
+    with service.client() as client:
+        page = client.simulations.list(
+            status=wanted, active=active or None, limit=limit, offset=offset
+        )
+    if as_json:
+        print_json(attrs.asdict(page))
+        return
+    rows = [
+        (job.job_id, job.status.value, short_time(job.created_at), job.error_message or "")
+        for job in page.jobs
+    ]
+    print_table(("JOB", "STATUS", "CREATED", "ERROR"), rows)
+    click.echo(f"{len(page.jobs)} of {page.total} job{'' if page.total == 1 else 's'}", err=True)
+
+
+@simulate.command("cancel")
+@click.argument("job_id")
+@with_service
+@json_option
+def cancel(job_id: str, service: Service, as_json: bool) -> None:
+    """Cancel a job that is not being rendered yet.
+
+    \b
+    Examples:
+      odyssey simulate cancel JOB_ID
+    """  # noqa: D301 - click wants the character
+    with service.client() as client:
+        job = client.simulations.cancel(job_id)
+    if as_json:
+        print_json(_fields(job))
+    else:
+        click.echo(printable(f"{job.job_id} {job.status.value}"))
+
+
+def _read_script(file: TextIO) -> dict[str, Any]:
+    """What is in the file, as an argument of `client.simulations.submit`, which checks it."""
+    name = "stdin" if file.name == "<stdin>" else file.name
+    try:
+        content = json.load(file)
+    except json.JSONDecodeError as exc:
+        raise Failed(
+            f"{name} is no JSON: line {exc.lineno}, column {exc.colno}: {exc.msg}"
+        ) from exc
+    except (UnicodeDecodeError, RecursionError) as exc:
+        raise Failed(f"{name} is no JSON: {exc}") from exc
+    if isinstance(content, dict) and len(content) == 1 and {"script", "scripts"} & set(content):
+        return content
+    several = isinstance(content, list) and bool(content) and isinstance(content[0], list)
+    return {"scripts" if several else "script": content}
+
+
+def _written(prompt: str, prompts: list[TimedPrompt], seconds: float) -> dict[str, Any]:
+    """A script out of options."""
+    steps = [
+        {"timestamp_ms": round(step.seconds * 1000), "interact": {"prompt": step.prompt}}
+        for step in in_order(prompts, seconds)
+    ]
+    start = {"timestamp_ms": 0, "start": {"prompt": prompt}}
+    return {"script": [start, *steps, {"timestamp_ms": round(seconds * 1000), "end": {}}]}
+
+
+def _finish(
+    client: Odyssey,
+    job_id: str,
+    timeout: float,
+    to: Path | None,
+    screen: Screen,
+    *,
+    as_json: bool,
+) -> None:
+    """Waits for a job, fetches its videos, and prints it."""
+    began = time.monotonic()
+
+    def on_update(job: SimulationJobDetail) -> None:
+        screen.say(f"  {job.status.value:<11} {time.monotonic() - began:6.1f} s")
+
+    with _hint(screen, job_id):
+        job = client.simulations.wait(job_id, timeout, 1.0, on_update)
+    streams = sorted(job.streams, key=lambda stream: stream.script_index)
+    downloads = [Download.planned(stream, "video", to) for stream in streams] if to else []
+    failed = fetch_all(client, downloads, _JOBS, screen)
+    if as_json:
+        files = {"downloads": [download.as_json() for download in downloads]} if to else {}
+        print_json({**_fields(job), **files})
+    elif not to:
+        for stream in streams:
+            screen.say(f"Rendered: odyssey recordings download {stream.stream_id}")
+    if failed:
+        raise Failed(f"{failed} of {len(downloads)} videos could not be fetched; see above")
+
+
+@contextlib.contextmanager
+def _hint(screen: Screen, job_id: str) -> Iterator[None]:
+    """Whoever stops waiting learns that the job goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        screen.say(f"The job goes on: odyssey simulate wait {job_id}")
+        raise
+
+
+def _fields(job: SimulationJobDetail | SimulationJobInfo) -> dict[str, Any]:
+    return attrs.asdict(job)
