@@ -11,6 +11,7 @@ import click
 from odyssey._version import __version__
 from odyssey.cli._signals import on_sigterm
 from odyssey.cli.demo import demo
+from odyssey.cli.doctor import doctor
 from odyssey.cli.emulator import emulator
 from odyssey.cli.recordings import recordings
 from odyssey.cli.simulate import simulate
@@ -28,10 +29,14 @@ def app() -> None:
 
     \b
     Examples:
-      odyssey demo                     the whole thing on this machine, no key needed
-      odyssey demo --live              the same against the service, with ODYSSEY_API_KEY set
-      odyssey emulator --port 8080     the service on this machine, until Ctrl-C
-      odyssey recordings list --json   what was recorded
+      odyssey demo                                  the whole thing on this machine, no key needed
+      odyssey doctor                                what works here, and what doesn't
+      odyssey stream "A cat" --save cat.mp4         a stream, until Ctrl-C
+      odyssey recordings download --all --to DIR    what was recorded
+      odyssey simulate submit script.json --wait    a video from a script of prompts
+      odyssey emulator --port 8080                  the service on this machine, until Ctrl-C
+
+    Without a key, add --emulator: the command runs on an emulator of the service.
 
     \b
     Environment:
@@ -43,6 +48,7 @@ def app() -> None:
 
 
 app.add_command(demo)
+app.add_command(doctor)
 app.add_command(emulator)
 app.add_command(recordings)
 app.add_command(simulate)

@@ -81,6 +81,8 @@ def fetch_all(client: Odyssey, downloads: Sequence[Download], jobs: int, screen:
 
     Whatever ends it, Ctrl-C for example, ends the transfers; what was not whole leaves no file.
     """
+    if not downloads:
+        return 0
     team = _Team(client, downloads, min(jobs, len(downloads)), sys.stderr.isatty())
     try:
         for done in team.finished():

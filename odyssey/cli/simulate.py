@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -112,12 +111,13 @@ def submit(
         job = client.simulations.submit(portrait=not landscape, **work)
         screen.say(f"Submitted as {job.job_id}.")
         if waits:
-            _finish(client, job.job_id, timeout, to, screen, as_json=as_json)
+            finish = Finish(client, service, timeout, to, screen)
+            finish.run(job.job_id, as_json=as_json)
             return
     if as_json:
         print_json(_fields(job))
     else:
-        screen.say(f"It is rendered from now on: odyssey simulate wait {job.job_id}")
+        screen.say(f"To wait for it: odyssey simulate wait {job.job_id}")
 
 
 @simulate.command("wait")
@@ -134,7 +134,8 @@ def wait_for(job_id: str, timeout: float, to: Path | None, service: Service, as_
       odyssey simulate wait JOB_ID --download videos
     """  # noqa: D301 - click wants the character
     with service.client() as client:
-        _finish(client, job_id, timeout, to, Screen(to_stderr=as_json), as_json=as_json)
+        finish = Finish(client, service, timeout, to, Screen(to_stderr=as_json))
+        finish.run(job_id, as_json=as_json)
 
 
 @simulate.command("status")
@@ -154,9 +155,8 @@ def status(job_id: str, service: Service, as_json: bool) -> None:
     if as_json:
         print_json(_fields(job))
         return
-    for name, value in _fields(job).items():
-        if name == "streams":
-            value = " ".join(stream.stream_id for stream in job.streams) or None
+    streams = " ".join(stream.stream_id for stream in job.streams)
+    for name, value in {**_fields(job), "streams": streams or None}.items():
         if value is not None:
             click.echo(printable(f"{name:<22} {value}"))
 
@@ -246,45 +246,44 @@ def _written(prompt: str, prompts: list[TimedPrompt], seconds: float) -> dict[st
     return {"script": [start, *steps, {"timestamp_ms": round(seconds * 1000), "end": {}}]}
 
 
-def _finish(
-    client: Odyssey,
-    job_id: str,
-    timeout: float,
-    to: Path | None,
-    screen: Screen,
-    *,
-    as_json: bool,
-) -> None:
+@attrs.frozen
+class Finish:
     """Waits for a job, fetches its videos, and prints it."""
-    began = time.monotonic()
 
-    def on_update(job: SimulationJobDetail) -> None:
-        screen.say(f"  {job.status.value:<11} {time.monotonic() - began:6.1f} s")
+    client: Odyssey
+    service: Service
+    timeout: float
+    to: Path | None
+    screen: Screen
 
-    with _hint(screen, job_id):
-        job = client.simulations.wait(job_id, timeout, 1.0, on_update)
-    streams = sorted(job.streams, key=lambda stream: stream.script_index)
-    downloads = [Download.planned(stream, "video", to) for stream in streams] if to else []
-    failed = fetch_all(client, downloads, _JOBS, screen)
-    if as_json:
-        files = {"downloads": [download.as_json() for download in downloads]} if to else {}
-        print_json({**_fields(job), **files})
-    elif not to:
-        for stream in streams:
-            screen.say(f"Rendered: odyssey recordings download {stream.stream_id}")
-    if failed:
-        raise Failed(f"{failed} of {len(downloads)} videos could not be fetched; see above")
+    def run(self, job_id: str, *, as_json: bool) -> None:
+        job = self._wait(job_id)
+        streams = sorted(job.streams, key=lambda stream: stream.script_index)
+        downloads = [Download.planned(s, "video", self.to) for s in streams] if self.to else []
+        failed = fetch_all(self.client, downloads, _JOBS, self.screen)
+        if as_json:
+            files = [download.as_json() for download in downloads]
+            print_json({**_fields(job), "downloads": files})
+        elif self.to is None and self.service.keeps:
+            for stream in streams:
+                command = f"odyssey recordings download {stream.stream_id}{self.service.options}"
+                self.screen.say(f"Rendered: {command}")
+        if failed:
+            raise Failed(f"{failed} of {len(downloads)} videos could not be fetched; see above")
 
+    def _wait(self, job_id: str) -> SimulationJobDetail:
+        began = time.monotonic()
 
-@contextlib.contextmanager
-def _hint(screen: Screen, job_id: str) -> Iterator[None]:
-    """Whoever stops waiting learns that the job goes on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        screen.say(f"The job goes on: odyssey simulate wait {job_id}")
-        raise
+        def on_update(job: SimulationJobDetail) -> None:
+            self.screen.say(f"  {job.status.value:<11} {time.monotonic() - began:6.1f} s")
+
+        try:
+            return self.client.simulations.wait(job_id, self.timeout, 1.0, on_update)
+        except KeyboardInterrupt:
+            if self.service.keeps:
+                self.screen.say(f"The job goes on: odyssey simulate wait {job_id}")
+            raise
 
 
 def _fields(job: SimulationJobDetail | SimulationJobInfo) -> dict[str, Any]:
-    return attrs.asdict(job)
+    return {**attrs.asdict(job), "status": job.status.value}
