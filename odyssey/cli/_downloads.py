@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from odyssey._deadline import Deadline
 from odyssey.cli._output import Screen, file_size, printable
 from odyssey.errors import OdysseyError
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from odyssey import Odyssey, Recording
 
 ARTIFACTS = ("video", "events", "thumbnail", "preview")
@@ -83,12 +86,9 @@ def fetch_all(client: Odyssey, downloads: Sequence[Download], jobs: int, screen:
     """
     if not downloads:
         return 0
-    team = _Team(client, downloads, min(jobs, len(downloads)), sys.stderr.isatty())
-    try:
+    with _Team(client, downloads, min(jobs, len(downloads))) as team:
         for done in team.finished():
             screen.say_above_bars(done.line())
-    finally:
-        team.leave()
     return sum(download.outcome == "failed" for download in downloads)
 
 
@@ -97,55 +97,81 @@ class _LeftError(Exception):
 
 
 class _Team:
-    """Threads that fetch, each with a line on the terminal for its bar."""
+    """Threads that fetch, each with a line on the terminal for its bar; a context manager."""
 
-    def __init__(
-        self, client: Odyssey, downloads: Sequence[Download], jobs: int, has_bars: bool
-    ) -> None:
+    def __init__(self, client: Odyssey, downloads: Sequence[Download], jobs: int) -> None:
+        from tqdm import tqdm
+
         self._client = client
         self._count = len(downloads)
-        self._has_bars = has_bars
         self._left = threading.Event()
         self._waiting: queue.SimpleQueue[Download] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Download | BaseException] = queue.SimpleQueue()
         for download in downloads:
             self._waiting.put(download)
+        # Made and closed here, and used again for the next file: a bar that is closed while other
+        # threads draw theirs leaves the cursor anywhere.
+        self._bars = [
+            tqdm(
+                unit="B",
+                unit_scale=True,
+                unit_divisor=1024,
+                position=line,
+                leave=False,
+                disable=not sys.stderr.isatty(),
+            )
+            for line in range(jobs)
+        ]
         # Daemons: one that waits for a frozen server must not keep the program.
         self._threads = [
-            threading.Thread(
-                target=self._work, args=(n,), name=f"odyssey-download-{n}", daemon=True
-            )
-            for n in range(jobs)
+            threading.Thread(target=self._work, args=(bar,), name="odyssey-download", daemon=True)
+            for bar in self._bars
         ]
+
+    def __enter__(self) -> _Team:
         for thread in self._threads:
             thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        deadline = Deadline.after(_LEAVE)
+        for thread in self._threads:
+            thread.join(deadline.remaining())
+        for bar in reversed(self._bars):  # the uppermost last: that is where the cursor belongs
+            bar.close()
 
     def finished(self) -> Iterator[Download]:
         """Each as soon as it is over."""
         for _ in range(self._count):
-            while True:
-                with contextlib.suppress(queue.Empty):
-                    # With a timeout, because on Windows Ctrl-C doesn't wake a wait that has none.
-                    done = self._done.get(timeout=0.5)
-                    break
+            done = self._next()
             if isinstance(done, BaseException):
                 raise done
             yield done
 
-    def leave(self) -> None:
-        self._left.set()
-        for thread in self._threads:
-            thread.join(_LEAVE)
+    def _next(self) -> Download | BaseException:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                # With a timeout, because on Windows Ctrl-C doesn't wake a wait that has none.
+                return self._done.get(timeout=0.5)
 
-    def _work(self, line: int) -> None:
+    def _work(self, bar: tqdm[Any]) -> None:
+        def progress(done: int, total: int | None) -> None:
+            if self._left.is_set():
+                raise _LeftError
+            bar.total = total
+            bar.update(done - bar.n)
+
         while not self._left.is_set():
             try:
                 download = self._waiting.get_nowait()
             except queue.Empty:
                 return
             try:
-                with self._bar(download, line) as progress:
-                    download.fetch(self._client, progress)
+                bar.set_description_str(_short(download.path.name), refresh=False)
+                bar.total = None
+                bar.reset()
+                download.fetch(self._client, progress)
                 self._done.put(download)
             except _LeftError:
                 return
@@ -153,28 +179,10 @@ class _Team:
                 self._done.put(exc)
                 return
 
-    @contextlib.contextmanager
-    def _bar(self, download: Download, line: int) -> Iterator[_Progress]:
-        from tqdm import tqdm
 
-        name = download.path.name
-        with tqdm(
-            desc=name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}\u2026",
-            unit="B",
-            unit_scale=True,
-            unit_divisor=1024,
-            position=line,
-            leave=False,
-            disable=not self._has_bars,
-        ) as bar:
-
-            def progress(done: int, total: int | None) -> None:
-                if self._left.is_set():
-                    raise _LeftError
-                bar.total = total
-                bar.update(done - bar.n)
-
-            yield progress
+def _short(name: str) -> str:
+    """The beginning and the end of a name, which tell files of recordings apart."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:8]}\u2026{name[8 - _LONGEST_NAME :]}"
 
 
 def download_options(command: Callable[..., Any]) -> Callable[..., Any]:
