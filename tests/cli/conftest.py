@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from odyssey.emulator import Emulator
 from ..helpers import wait_until
 
 DEADLINE = 60.0
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals or terminals")
 
 
 def clean_environment(temporary: Path) -> dict[str, str]:
@@ -81,7 +84,9 @@ class CommandLine:
         (hidden / "sitecustomize.py").write_text(text, "utf-8")
         self.env["PYTHONPATH"] = str(hidden)
 
-    def run(self, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *args: str, code: int = 0, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end, which has to be this exit code."""
         result = subprocess.run(
             [sys.executable, "-m", "odyssey", *args],
@@ -90,13 +95,52 @@ class CommandLine:
             encoding="utf-8",
             cwd=self.folder,
             env=self.env,
-            stdin=subprocess.DEVNULL,
+            input=stdin or "",
             timeout=DEADLINE,
             check=False,
         )
         assert result.returncode == code, (result.stdout, result.stderr)
         assert "Traceback" not in result.stderr
         return result
+
+    def on_a_terminal(self, *args: str, columns: int = 80) -> tuple[str, int]:
+        """Runs a command on a terminal; returns what appeared there and the exit code."""
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "odyssey", *args],
+            cwd=self.folder,
+            env=self.env | {"TERM": "xterm"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        chunks = []
+
+        def read() -> None:
+            # Linux raises at the end, macOS gives nothing.
+            try:
+                while chunk := os.read(ours, 4096):
+                    chunks.append(chunk)
+            except OSError:
+                pass
+
+        reader = threading.Thread(target=read, name="terminal")
+        reader.start()
+        try:
+            code = process.wait(DEADLINE)
+        finally:
+            process.kill()
+            process.wait()
+            reader.join(5)
+            os.close(ours)
+        return b"".join(chunks).decode(), code
 
     def start(self, *args: str) -> Running:
         """Starts a command; it is killed after the test if it runs still."""

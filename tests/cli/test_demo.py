@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +17,7 @@ from odyssey.emulator import Emulator, Faults
 from odyssey.emulator.faults import HttpStatus, RecordingDelay
 from tests.helpers import wait_until
 
-from .conftest import DEADLINE, CommandLine, clean_environment
-
-posix_only = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals or terminals")
+from .conftest import CommandLine, clean_environment, posix_only
 
 
 @attrs.frozen
@@ -222,49 +217,13 @@ def test_interrupted_on_the_emulator_nothing_is_left(cli: CommandLine) -> None:
 
 @posix_only
 def test_on_a_terminal_one_line_is_overwritten(cli: CommandLine) -> None:
-    output, code = _on_a_terminal(cli, ["demo", "--seconds", "2"])
+    output, code = cli.on_a_terminal("demo", "--seconds", "2")
     assert code == 0
     assert output.count("\r ") > 5
     assert "\x1b" not in output
     lines = [line.rsplit("\r", 1)[-1] for line in output.replace("\r\n", "\n").split("\n")]
     assert sum("/s   704x1280" in line for line in lines) == 1
     assert "Summary" in lines
-
-
-def _on_a_terminal(cli: CommandLine, args: list[str]) -> tuple[str, int]:
-    import pty
-    import subprocess
-
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "odyssey", *args],
-        cwd=cli.folder,
-        env=cli.env | {"TERM": "xterm"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    chunks = []
-
-    def read() -> None:
-        # Linux raises at the end, macOS gives nothing.
-        try:
-            while chunk := os.read(ours, 4096):
-                chunks.append(chunk)
-        except OSError:
-            pass
-
-    reader = threading.Thread(target=read, name="terminal")
-    reader.start()
-    try:
-        code = process.wait(DEADLINE)
-    finally:
-        process.kill()
-        process.wait()
-        reader.join(5)
-        os.close(ours)
-    return b"".join(chunks).decode(), code
 
 
 def test_without_the_emulators_extra(cli: CommandLine) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import signal
 import socket
@@ -16,9 +15,7 @@ from odyssey import Odyssey, OdysseyAuthError, OdysseyConnectionError
 from odyssey.cli.emulator import SNIPPET
 from odyssey.emulator.faults import CATALOGUE
 
-from .conftest import CommandLine, Running
-
-posix_only = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+from .conftest import CommandLine, Running, posix_only
 
 
 def _started(running: Running) -> tuple[str, str]:

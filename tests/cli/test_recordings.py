@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import click
 import pytest
 
 import odyssey
 from odyssey import Odyssey, OdysseyNotFoundError, Recording
+from odyssey.cli import main
+from odyssey.cli._app import app
 from odyssey.emulator import Emulator
+from odyssey.emulator.faults import HttpDelay, HttpStatus
 from tests.helpers import wait_until
 
-from .conftest import CommandLine
+from .conftest import CommandLine, posix_only
 
 
 def _record(client: Odyssey) -> Recording:
@@ -61,6 +68,80 @@ def test_get(cli: CommandLine, recorded: list[Recording]) -> None:
     assert dict(line.split(None, 1) for line in text.splitlines()).keys() == fields.keys()
 
 
+@posix_only
+def test_a_list_fits_the_terminal(cli: CommandLine, recorded: list[Recording]) -> None:
+    for columns, headings in ((80, "STREAM LENGTH SIZE STARTED"), (50, "STREAM LENGTH")):
+        output, code = cli.on_a_terminal("recordings", "list", columns=columns)
+        lines = output.replace("\r\n", "\n").splitlines()
+        assert code == 0
+        assert " ".join(lines[0].split()) == headings
+        assert lines[1].startswith(recorded[1].stream_id)
+        assert max(map(len, lines)) <= columns
+
+
+def test_downloads_skip_what_is_there_and_lose_nothing_to_a_failure(
+    cli: CommandLine, emulator: Emulator, recorded: list[Recording]
+) -> None:
+    ids = [recording.stream_id for recording in recorded]
+    broken = HttpStatus(method="GET", path=f"/files/{ids[0]}/video.mp4", status=404)
+    emulator.faults.inject(broken)
+    args = ("recordings", "download", "--all", "--to", "new/folder", "--json")
+    more = ("--artifact", "video", "--artifact", "events")
+    result = cli.run(*args, *more, code=1)
+    outcomes = {item["path"]: item["outcome"] for item in json.loads(result.stdout)}
+    folder = Path("new", "folder")
+    assert outcomes == {
+        str(folder / f"{ids[0]}.mp4"): "failed",
+        str(folder / f"{ids[0]}.jsonl"): "downloaded",
+        str(folder / f"{ids[1]}.mp4"): "downloaded",
+        str(folder / f"{ids[1]}.jsonl"): "downloaded",
+    }
+    assert "1 of 4 files" in result.stderr
+    assert "\r" not in result.stderr
+    emulator.faults.clear()
+    again = json.loads(cli.run(*args).stdout)
+    assert {item["stream_id"]: item["outcome"] for item in again} == {
+        ids[0]: "downloaded",
+        ids[1]: "there already",
+    }
+    names = sorted(path.name for path in (cli.folder / folder).iterdir())
+    assert names == sorted(f"{i}{ending}" for i in ids for ending in (".mp4", ".jsonl"))
+
+
+@posix_only
+def test_downloads_have_bars_on_a_terminal(cli: CommandLine, recorded: list[Recording]) -> None:
+    ids = [recording.stream_id for recording in recorded]
+    output, code = cli.on_a_terminal("recordings", "download", *ids, "unknown", columns=120)
+    assert code == 1
+    assert "100%" in output
+    lines = [line.rsplit("\r", 1)[-1] for line in output.replace("\r\n", "\n").split("\n")]
+    for stream_id in ids:
+        assert any(line.startswith(f"{stream_id}.mp4  ") for line in lines), lines
+    assert any(line.startswith("unknown.mp4  failed: ") for line in lines)
+
+
+@posix_only
+def test_downloads_that_are_interrupted_leave_nothing(
+    cli: CommandLine, emulator: Emulator, recorded: list[Recording]
+) -> None:
+    assert recorded
+    emulator.faults.inject(HttpDelay(path="/files/*", seconds=60))
+    running = cli.start("recordings", "download", "--all", "--to", "files")
+    wait_until(lambda: list((cli.folder / "files").glob("*.part")), 30)
+    assert running.end(signal.SIGINT) == 130
+    assert "Traceback" not in running.errors
+    assert not list((cli.folder / "files").glob("*.mp4"))
+
+
+def test_events(cli: CommandLine, recorded: list[Recording]) -> None:
+    stream_id = recorded[0].stream_id
+    log = json.loads(cli.run("recordings", "events", stream_id, "--json").stdout)
+    assert [event["type"] for event in log] == ["start", "end"]
+    first, second = cli.run("recordings", "events", stream_id).stdout.splitlines()
+    assert first.split() == ["0.0", "s", "start", "A", "cat"]
+    assert second.split()[2] == "end"
+
+
 def test_none_yet(cli: CommandLine, emulator: Emulator) -> None:
     cli.use(emulator)
     result = cli.run("recordings", "list")
@@ -98,10 +179,40 @@ def test_wrong_usage(cli: CommandLine, args: list[str]) -> None:
 
 
 def test_help_and_version(cli: CommandLine) -> None:
-    assert "odyssey demo --live" in cli.run("--help").stdout
+    assert "odyssey demo " in cli.run("--help").stdout
     assert cli.run("--version").stdout == f"odyssey, version {odyssey.__version__}\n"
-    for command in (["demo"], ["emulator"], ["recordings"], ["recordings", "list"]):
-        assert cli.run(*command, "--help").stdout.startswith(f"Usage: odyssey {command[0]}")
+
+
+def _commands(group: click.Group, *names: str) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield (*names, name)
+        if isinstance(command, click.Group):
+            yield from _commands(command, *names, name)
+
+
+COMMANDS = list(_commands(app))
+
+
+def test_the_contracts_commands_are_there() -> None:
+    assert {" ".join(names) for names in COMMANDS} == {
+        *("demo", "stream", "watch", "emulator", "doctor"),
+        *("recordings", "recordings list", "recordings get"),
+        *("recordings download", "recordings events"),
+        *("simulate", "simulate submit", "simulate status", "simulate wait"),
+        *("simulate list", "simulate cancel"),
+    }
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_each_has_help_and_examples(
+    names: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*names, "--help"]) == 0
+    text = capsys.readouterr().out
+    command = " ".join(names)
+    assert text.startswith(f"Usage: odyssey {command}")
+    assert f"  odyssey {command}" in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_help_loads_nothing_heavy(cli: CommandLine) -> None:

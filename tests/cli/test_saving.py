@@ -1,0 +1,147 @@
+"""What `--save` leaves: frames with their own times, whole files, and nothing half done."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import av
+import click
+import numpy as np
+import pytest
+from PIL import Image
+
+from odyssey import VideoFrame
+from odyssey._rtc.picture import DecodedPicture
+from odyssey.cli._saving import Saver
+from odyssey.cli._writers import check_target
+
+from ..pictures import decoded
+
+#: Milliseconds of a stream that came unevenly, and did not begin at 0.
+TIMES = (5000, 5040, 5095, 5300, 5420, 5455)
+SINCE_FIRST = [time - TIMES[0] for time in TIMES]
+
+
+def _frames(width: int = 128, height: int = 96) -> list[VideoFrame]:
+    return [
+        VideoFrame(
+            DecodedPicture(decoded(width, height, seed=n)),
+            width,
+            height,
+            at,
+            n,
+            prompt="A cat" if n < 3 else None,
+        )
+        for n, at in enumerate(TIMES)
+    ]
+
+
+def _save(path: Path, *frames: VideoFrame) -> Saver:
+    with Saver(path) as saver:
+        for frame in frames:
+            saver.add(frame)
+    return saver
+
+
+def test_an_mp4_has_the_frames_own_times(tmp_path: Path) -> None:
+    path = tmp_path / "cat.mp4"
+    (saved,) = _save(path, *_frames()).files
+    assert (saved.path, saved.frames, saved.milliseconds) == (path, 6, 455)
+    with av.open(str(path)) as container:
+        times = [round((frame.time or 0) * 1000) for frame in container.decode(video=0)]
+    assert times == SINCE_FIRST
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_gif_runs_as_long_as_the_video(tmp_path: Path) -> None:
+    _save(tmp_path / "cat.gif", *_frames(1000, 500))
+    with Image.open(tmp_path / "cat.gif") as gif:
+        assert gif.size == (480, 240)
+        durations = []
+        for number in range(4):
+            gif.seek(number)
+            durations.append(gif.info["duration"])
+    # At 0, 95, 300 and 420 ms, in hundredths; the others come too soon after them.
+    assert durations == [100, 200, 120, 80]
+
+
+def test_arrays_with_times_and_prompts(tmp_path: Path) -> None:
+    frames = _frames()
+    _save(tmp_path / "cat.npz", *frames)
+    with np.load(tmp_path / "cat.npz") as arrays:
+        assert sorted(arrays) == ["frames", "prompts", "timestamps_ms"]
+        assert np.array_equal(arrays["frames"], np.stack([frame.data for frame in frames]))
+        assert arrays["timestamps_ms"].tolist() == SINCE_FIRST
+        assert arrays["prompts"].tolist() == ["A cat"] * 3 + [""] * 3
+    assert [path.name for path in tmp_path.iterdir()] == ["cat.npz"]
+
+
+def test_a_folder_of_pictures_of_any_size(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    frames = [*_frames(), *_frames(64, 48)]
+    assert len(_save(folder, *frames).files) == 1
+    lines = [json.loads(line) for line in (folder / "frames.jsonl").read_text().splitlines()]
+    assert [line["timestamp_ms"] for line in lines] == SINCE_FIRST * 2
+    for line, frame in zip(lines, frames, strict=True):
+        with Image.open(folder / line["file"]) as picture:
+            assert np.array_equal(np.asarray(picture), frame.data)
+
+
+def test_another_size_begins_another_file(tmp_path: Path) -> None:
+    saver = _save(tmp_path / "cat.mp4", *_frames(), *_frames(64, 48), *_frames())
+    names = ["cat.mp4", "cat-2.mp4", "cat-3.mp4"]
+    assert [saved.path.name for saved in saver.files] == names
+    for name, width in zip(names, (128, 64, 128), strict=True):
+        with av.open(str(tmp_path / name)) as container:
+            assert {frame.width for frame in container.decode(video=0)} == {width}
+            assert container.streams.video[0].frames == 6
+
+
+def test_a_file_that_was_there_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "cat.mp4"
+    path.write_bytes(b"mine")
+    assert _save(path).files == []
+    assert path.read_bytes() == b"mine"
+    odd = VideoFrame(DecodedPicture(decoded(65, 48)), 65, 48, 0)
+    with pytest.raises(click.ClickException, match=r"can't save to .*cat\.mp4"):
+        _save(path, odd)
+    assert path.read_bytes() == b"mine"
+    assert list(tmp_path.iterdir()) == [path]
+    _save(path, *_frames())
+    assert path.stat().st_size > 500
+
+
+def test_a_failure_is_told_while_frames_come(tmp_path: Path) -> None:
+    saver = Saver(tmp_path / "gone" / "cat.npz")
+    with pytest.raises(click.ClickException, match="No such file"), saver:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            saver.add(_frames()[0])
+
+
+def test_what_is_too_much_is_left_out_and_holds_nothing_up(tmp_path: Path) -> None:
+    frame = VideoFrame(DecodedPicture(decoded(256, 256)), 256, 256, 0)
+    longest = 0.0
+    with Saver(tmp_path / "frames") as saver:
+        for _ in range(200):
+            began = time.monotonic()
+            saver.add(frame)
+            longest = max(longest, time.monotonic() - began)
+    assert saver.left_out > 20
+    assert saver.files[0].frames + saver.left_out == 200
+    assert "left out" in saver.lines()[-1]
+    assert longest < 1
+
+
+def test_targets_are_checked_before_anything_begins(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_bytes(b"")
+    (tmp_path / "dir.mp4").mkdir()
+    for name in ("cat.avi", "file", "full", "dir.mp4", "none/cat.mp4"):
+        with pytest.raises(click.BadParameter):
+            check_target(None, None, tmp_path / name)
+    for name in ("cat.mp4", "CAT.GIF", "new/folder", "cat.npz"):
+        assert check_target(None, None, tmp_path / name) == tmp_path / name
