@@ -1,4 +1,4 @@
-"""`odyssey doctor`: what it finds on a machine that is well, and with one thing broken at a time."""
+"""`odyssey doctor`: what it finds where all is well, and with one thing broken at a time."""
 
 from __future__ import annotations
 

@@ -114,10 +114,9 @@ def test_downloads_have_bars_on_a_terminal(cli: CommandLine, recorded: list[Reco
     output, code = cli.on_a_terminal("recordings", "download", *ids, "unknown", columns=120)
     assert code == 1
     assert "100%" in output
-    lines = [line.rsplit("\r", 1)[-1] for line in output.replace("\r\n", "\n").split("\n")]
-    for stream_id in ids:
-        assert any(line.startswith(f"{stream_id}.mp4  ") for line in lines), lines
-    assert any(line.startswith("unknown.mp4  failed: ") for line in lines)
+    for stream_id in ids:  # in full: the bars' names are shorter
+        assert f"{stream_id}.mp4  " in output
+    assert "unknown.mp4  failed: " in output
 
 
 @posix_only
