@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 #: Is called with the bytes done and the bytes there are, None where that is not known.
 ProgressCallback = Callable[[int, "int | None"], object]
@@ -15,17 +17,26 @@ def check_progress(progress: object) -> None:
         raise TypeError(f"progress must be True, None or a callable, not {type(progress).__name__}")
 
 
+def progress_bar(**options: Any) -> Any:
+    """A bar of tqdm: a notebook's own kind where that can be shown, else text."""
+    from tqdm import TqdmWarning
+
+    with warnings.catch_warnings():
+        # That ipywidgets is missing: text does as well.
+        warnings.simplefilter("ignore", TqdmWarning)
+        from tqdm.auto import tqdm
+    return tqdm(**options)
+
+
 @contextlib.contextmanager
 def reporting(progress: ProgressCallback | bool | None, title: str) -> Iterator[ProgressCallback]:
     """What to report to; within it a bar is shown if `progress` is True."""
     if progress is True:
-        from tqdm.auto import tqdm
-
-        with tqdm(desc=title, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+        with progress_bar(desc=title, unit="B", unit_scale=True, unit_divisor=1024) as bar:
 
             def show(done: int, total: int | None) -> None:
-                bar.total = total
-                if done < bar.n:  # it started over
+                # A notebook's bar learns the total in no other way.
+                if total != bar.total or done < bar.n:  # known now; or it started over
                     bar.reset(total)
                 bar.update(done - bar.n)
 

@@ -12,8 +12,9 @@ from odyssey._deadline import Deadline
 from odyssey._flat_names import FlatNames
 from odyssey._http import HttpClient
 from odyssey._live import Live
-from odyssey._state import State
+from odyssey._preview import Previews
 from odyssey._telemetry import Telemetry
+from odyssey._views import Views
 from odyssey.config import AdvancedConfig, Settings, check_text, check_timeout
 from odyssey.errors import OdysseyStreamError
 
@@ -31,13 +32,11 @@ if TYPE_CHECKING:
         VideoFrameCallback,
     )
     from odyssey._images import ImageInput
-    from odyssey.capture import Capture
-    from odyssey.frame_queue import FrameQueue, Overflow
     from odyssey.models import ClientCredentials
     from odyssey.stream import Stream
 
 
-class Odyssey(FlatNames, State):
+class Odyssey(FlatNames, Views):
     """A client of the service. Every method blocks until it is done, at most `timeout` seconds.
 
     Making one does no I/O and starts no thread. Clients are safe to share between threads.
@@ -92,6 +91,7 @@ class Odyssey(FlatNames, State):
         self._live = Live(
             settings, self._http, Telemetry(self._http, enabled=bool(enable_telemetry))
         )
+        self._previews = Previews(self._live)
 
     # Connecting.
 
@@ -225,6 +225,7 @@ class Odyssey(FlatNames, State):
     def close(self) -> None:
         """`disconnect()`, for good: also ends the threads and the HTTP connections. Idempotent."""
         self._live.close()
+        self._previews.close()
         self._http.close()
 
     def __enter__(self) -> Odyssey:
@@ -358,27 +359,6 @@ class Odyssey(FlatNames, State):
             ```
         """
         self._live.end(self._deadline(timeout))
-
-    def subscribe(self, maxsize: int = 32, overflow: Overflow = "drop_oldest") -> FrameQueue:
-        """One more queue of the same frames, independent of `frames`; close it when done.
-
-        Args:
-            maxsize: frames that it holds; 1 keeps the newest only.
-            overflow: when full, `"drop_oldest"` or `"drop_newest"`.
-
-        Example:
-            ```python
-            with client.subscribe(maxsize=1) as newest:
-                frame = newest.get()
-            ```
-        """
-        return self._live.subscribe(maxsize, overflow)
-
-    def capture(self) -> Capture:
-        """A stand-in for `cv2.VideoCapture` in code written for OpenCV."""
-        from odyssey.capture import Capture
-
-        return Capture(self.subscribe(), lambda: self.is_connected)
 
     def __repr__(self) -> str:
         return f"<Odyssey {self._settings.api_url} {self.current_status.value}>"

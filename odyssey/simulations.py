@@ -12,6 +12,7 @@ from odyssey._http import HttpClient
 from odyssey._pages import every_once
 from odyssey._path_segment import path_segment
 from odyssey._polling import Pauses
+from odyssey._progress import progress_bar
 from odyssey._redact import redacted
 from odyssey._scripts import Script, prepare_script
 from odyssey.config import check_count, check_text, check_timeout, check_wait
@@ -323,9 +324,7 @@ class _StatusBar:
     def __init__(self, job_id: str, *, shown: bool) -> None:
         self._bar: Any = None
         if shown:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(bar_format="{desc} [{elapsed}]", desc=f"simulation {job_id}")
+            self._bar = progress_bar(bar_format="{desc} [{elapsed}]", desc=f"simulation {job_id}")
         self._job_id = job_id
 
     def show(self, status: SimulationJobStatus) -> None:

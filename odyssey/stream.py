@@ -13,6 +13,7 @@ from odyssey.frames import VideoFrame
 
 if TYPE_CHECKING:
     from odyssey._images import ImageInput
+    from odyssey._preview import Preview
     from odyssey.client import Odyssey
 
 
@@ -99,6 +100,23 @@ class Stream:
             ```
         """
         return self._client.interact(prompt, timeout=timeout)
+
+    def preview(self, width: int | None = None, fps: int = 10) -> Preview:
+        """As `client.preview`: live video in a notebook's cell, while this stream runs.
+
+        Raises:
+            OdysseyStreamError: also if this stream is over.
+
+        Example:
+            ```python
+            with client.stream("A cat on a windowsill") as stream:
+                stream.preview(width=480)
+                clip = stream.frames.stack(48)
+            ```
+        """
+        if not self.is_active:
+            raise OdysseyStreamError(f"stream {self.id} is over", reason="stream_ended")
+        return self._client.preview(width, fps)
 
     def end(self, *, timeout: float | None = None) -> None:
         """Ends it; does nothing if it is over. As `client.end_stream` otherwise.
