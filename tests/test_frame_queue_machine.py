@@ -14,9 +14,11 @@ from odyssey import (
     OdysseyError,
     OdysseyStreamError,
     OdysseyTimeoutError,
+    QueueStats,
     VideoFrame,
 )
-from odyssey.frame_queue import Feed, Overflow, QueueStats
+from odyssey._feed import Feed
+from odyssey.frame_queue import Overflow
 
 from .pictures import frame
 from .queues import LOST, TOO_LONG, indices
@@ -150,5 +152,4 @@ class Queue(RuleBasedStateMachine):
         assert self.delivered == sorted(set(self.delivered))
 
 
-TestQueue = Queue.TestCase
-TestQueue.pytestmark = [pytest.mark.timeout(600)]
+TestQueue = pytest.mark.timeout(600)(Queue.TestCase)
