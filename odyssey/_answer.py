@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -26,14 +27,14 @@ class Answer:
     url: str = attrs.field(default="", repr=False)
 
     def json(self, of: str) -> object:
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             return json.loads(self.body)
-        except (ValueError, RecursionError):
-            raise OdysseyServerError(
-                f"the service's answer for {of} is not JSON (HTTP {self.status}, "
-                f"{self.headers.get('Content-Type', 'no content type')})",
-                status=self.status,
-            ) from None
+        # Not raised from within: the parser's error holds the whole body, and so perhaps a token.
+        raise OdysseyServerError(
+            f"the service's answer for {of} is not JSON (HTTP {self.status}, "
+            f"{self.headers.get('Content-Type', 'no content type')})",
+            status=self.status,
+        )
 
     def retry_after(self) -> float | None:
         """Seconds that `Retry-After` asks for, whether given as a number or as a date."""

@@ -44,7 +44,9 @@ def parse_events(body: bytes, of: str) -> list[RecordingEvent]:
         try:
             event = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except (ValueError, RecursionError):
-            raise _broken(of, number, "it is no JSON", events) from None
+            event = None  # the parser's error holds the whole line
+        if event is None:
+            raise _broken(of, number, "it is no JSON object", events)
         if not isinstance(event, dict):
             raise _broken(of, number, f"expected a JSON object, got {kind(event)}", events)
         events.append(cast(RecordingEvent, event))

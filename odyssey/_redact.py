@@ -13,9 +13,9 @@ _PATTERNS = (
     # part of a query is taken for it, but for punctuation at its end.
     (re.compile(r"\?[^\s\"<>]*[^\s\"<>'.,;:)\]}]"), "?…"),
     (re.compile(r"(?i)\b(bearer)\s+[^\s\"',)]+"), r"\1 …"),
-    # A JSON web token, wherever it stands. Looked for once a word: with a look from each "eyJ" in
-    # it, a long word could take minutes.
-    (re.compile(r"(?<![\w-])(?=[\w-]*eyJ)[\w-]{11,}\.[\w-]+(?:\.[\w-]*)?"), "…"),
+    # A JSON web token, wherever it stands, also with its middle left out as websockets logs it.
+    # Looked for once a word: with a look from each "eyJ" in it, a long word could take minutes.
+    (re.compile(r"(?<![\w-])(?=[\w-]*eyJ)[\w-]+\.{1,3}[\w-]+(?:\.[\w-]*)?"), "…"),
     # JSON and header fields that carry a secret by name.
     (
         re.compile(
@@ -45,8 +45,8 @@ def shown_url(url: str | None) -> str:
 def scrub(exc: BaseException) -> BaseException:
     """`exc`, with the texts of it and of all that it was raised from redacted in place.
 
-    Foreign errors of HTTP libraries carry the URL that failed, and so a signature; a traceback
-    prints the causes too.
+    Foreign errors of HTTP libraries carry the URL that failed, and so a signature, and the request
+    with its headers and its body; a traceback prints the causes too.
     """
     seen: set[int] = set()
     queue: list[object] = [exc]
@@ -58,8 +58,21 @@ def scrub(exc: BaseException) -> BaseException:
         item.args = tuple(redacted(a) if isinstance(a, str) else a for a in item.args)
         if isinstance(item, OSError) and isinstance(item.strerror, str):
             item.strerror = redacted(item.strerror)  # what it shows, where it has one
+        for name, value in list(vars(item).items()):
+            if isinstance(value, str):
+                setattr(item, name, redacted(value))
+        _strip(item)
         queue += [*item.args, item.__cause__, item.__context__, getattr(item, "reason", None)]
     return exc
+
+
+def _strip(exc: BaseException) -> None:
+    """Takes the messages off an error of requests or websockets: a token is in their headers."""
+    if hasattr(exc, "request"):
+        exc.request = exc.response = None  # type: ignore[attr-defined]
+    elif hasattr(response := getattr(exc, "response", None), "headers"):
+        response.headers.clear()  # of websockets, whose error shows its status
+        response.body = None
 
 
 class RedactingFilter(logging.Filter):

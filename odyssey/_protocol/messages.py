@@ -30,8 +30,10 @@ class StreamEnded:
 
 @attrs.frozen
 class BroadcastReady:
-    hls_url: str | None
-    webrtc_url: str
+    """The addresses may have a token in them, too."""
+
+    hls_url: str | None = attrs.field(repr=False)
+    webrtc_url: str = attrs.field(repr=False)
     spectator_token: str = attrs.field(repr=False)
 
 
@@ -185,7 +187,9 @@ def _object(data: str | bytes) -> dict[str, Any]:
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError):
-        raise MalformedMessage(f"{len(data)} characters that are no JSON") from None
+        fields = None  # the parser's error holds the whole text, and so perhaps a token
+    if fields is None:
+        raise MalformedMessage(f"{len(data)} characters that are no JSON")
     if not isinstance(fields, dict):
         raise MalformedMessage(f"a JSON {type(fields).__name__} instead of an object")
     return fields

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -105,11 +105,12 @@ def _session_id(token: object) -> str:
     parts = token.split(".") if isinstance(token, str) else []
     if len(parts) != 3:
         raise ValueError("session_token must be a JWT: three parts with dots between them")
-    try:
+    payload: object = None
+    with contextlib.suppress(ValueError, RecursionError):  # errors that hold the text
         payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
-        raise ValueError("session_token must be a JWT, but its payload is no JSON") from None
-    claim = payload.get("session_id") if isinstance(payload, dict) else None
+    if not isinstance(payload, dict):
+        raise ValueError("session_token must be a JWT, but its payload is no JSON object")
+    claim = payload.get("session_id")
     if not isinstance(claim, str) or not claim:
         raise ValueError("session_token has no session_id in its payload")
     return claim

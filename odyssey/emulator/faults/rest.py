@@ -97,7 +97,7 @@ class UsageError(Fault):
 class IceServers(Fault):
     """`/config` names these ICE servers."""
 
-    servers: Sequence[Mapping[str, Any]]
+    servers: Sequence[Mapping[str, Any]] = attrs.field(repr=False)  # they have credentials
 
 
 @attrs.frozen(kw_only=True)
