@@ -42,6 +42,7 @@ LAYERS = (
     {"client"},
     {"__init__"},
     {"integrations"},
+    {"viewer"},
     {"cli", "__main__", "pytest_plugin"},
 )
 

@@ -89,8 +89,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def test_the_wheel_holds_the_package_alone(built: Built) -> None:
     assert built.wheel.name == f"odyssey_sync-{odyssey.__version__}-py3-none-any.whl"
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "odyssey").rglob("*.py")}
+    pages = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("templates", "static")
+        for path in (ROOT / "odyssey" / "viewer" / folder).iterdir()
+    }
     inside = {name for name in built.files if ".dist-info/" not in name}
-    assert inside == modules | {"odyssey/py.typed"}
+    assert inside == modules | pages | {"odyssey/py.typed"}
 
 
 def test_the_metadata_say_what_it_is(built: Built) -> None:
@@ -119,7 +124,8 @@ def test_the_extras_bring_what_they_are_for(built: Built) -> None:
     assert not needs[""] & {"aiohttp", "click", "ray", "torch"}
     assert needs["cli"] == {"click"}
     assert needs["emulator"] == {"aiohttp"}
-    assert needs["all"] == needs["cli"] | needs["emulator"]
+    assert needs["viewer"] == {"flask"}
+    assert needs["all"] == needs["cli"] | needs["emulator"] | needs["viewer"]
     assert needs["all"] < needs["dev"]
 
 

@@ -16,6 +16,7 @@ from odyssey.cli.emulator import emulator
 from odyssey.cli.recordings import recordings
 from odyssey.cli.simulate import simulate
 from odyssey.cli.stream import stream
+from odyssey.cli.viewer import viewer
 from odyssey.cli.watch import watch
 from odyssey.errors import OdysseyError
 
@@ -34,6 +35,7 @@ def app() -> None:
       odyssey stream "A cat" --save cat.mp4         a stream, until Ctrl-C
       odyssey recordings download --all --to DIR    what was recorded
       odyssey simulate submit script.json --wait    a video from a script of prompts
+      odyssey viewer                                recordings and a stream in the browser
       odyssey emulator --port 8080                  the service on this machine, until Ctrl-C
 
     Without a key, add --emulator: the command runs on an emulator of the service.
@@ -53,6 +55,7 @@ app.add_command(emulator)
 app.add_command(recordings)
 app.add_command(simulate)
 app.add_command(stream)
+app.add_command(viewer)
 app.add_command(watch)
 
 

@@ -1,0 +1,59 @@
+"""`odyssey viewer`: recordings and a live stream in the browser."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import webbrowser
+
+import click
+
+from odyssey.cli._output import Failed, json_option, print_json
+from odyssey.cli._service import Service, with_service
+from odyssey.cli._signals import on_sigterm
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on. Whoever reaches it streams with your key.",
+)
+@click.option("--no-open", is_flag=True, help="Don't open a browser.")
+@with_service
+@json_option
+def viewer(port: int, host: str, no_open: bool, service: Service, as_json: bool) -> None:
+    """Look at recordings and steer a stream in the browser, until Ctrl-C.
+
+    Prints the page's address; with --json one line: {"url": ...}. The key stays in this process.
+
+    \b
+    Examples:
+      odyssey viewer
+      odyssey viewer --emulator
+      odyssey viewer --data-dir recordings --port 8090 --no-open
+    """  # noqa: D301 - click wants the character
+    try:
+        from odyssey.viewer import Viewer
+    except ModuleNotFoundError as exc:
+        if exc.name != "flask":
+            raise
+        raise Failed('the viewer needs Flask: pip install "odyssey-sync[viewer]"') from exc
+    terminated = threading.Event()
+    with on_sigterm(terminated.set), service.client() as client:
+        try:
+            page = Viewer(client, port, host)
+        except (OSError, SystemExit) as exc:
+            raise Failed(f"can't listen on {host}:{port}; choose another --port") from exc
+        with page:
+            if as_json:
+                print_json({"url": page.url}, indent=None)
+            else:
+                click.echo(f"The viewer serves at {page.url}  Ctrl-C ends it.")
+                if not no_open and sys.stdout.isatty():
+                    webbrowser.open(page.url)
+            # With a timeout, because on Windows Ctrl-C does not wake a wait that has none.
+            while not terminated.wait(0.5):
+                pass

@@ -1,0 +1,127 @@
+"""The pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from odyssey.client import Odyssey
+from odyssey.errors import OdysseyError, OdysseyNotFoundError
+from odyssey.viewer.guard import Guard
+from odyssey.viewer.live import BOUNDARY, Live
+from odyssey.viewer.media import serve
+
+PAGE_SIZE = 12
+
+
+def make_app(client: Odyssey, live: Live, guard: Guard) -> Flask:
+    """The application, over a client that has a key."""
+    app = Flask("odyssey.viewer")
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    guard.install(app)
+    app.context_processor(lambda: {"token": guard.token})
+    app.register_error_handler(Exception, _failed)
+    _add_recordings(app, client)
+    _add_live(app, live)
+    return app
+
+
+def _add_recordings(app: Flask, client: Odyssey) -> None:
+    @app.get("/")
+    def index() -> AnyResponse:
+        return redirect(url_for("recordings"))
+
+    @app.get("/recordings")
+    def recordings() -> str:
+        number = max(1, min(request.args.get("page", 1, type=int), 1_000_000))
+        page = client.recordings.list(limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
+        pages = max(1, -(-page.total // PAGE_SIZE))
+        return render_template("recordings.html", page=page, number=number, pages=pages)
+
+    @app.get("/recordings/<stream_id>")
+    def recording(stream_id: str) -> str:
+        found = client.recordings.get(stream_id)
+        events, problem = [], None
+        try:
+            events = [dict(event) for event in client.recordings.events(found)]
+        except OdysseyError as exc:
+            problem = str(exc)
+        seconds = found.duration_seconds or 0.0
+        shown = [_event(event, seconds) for event in events]
+        return render_template(
+            "recording.html", recording=found, events=shown, problem=problem, seconds=seconds
+        )
+
+    @app.get("/recordings/<stream_id>/<name>")
+    def file(stream_id: str, name: str) -> Response:
+        asked = request.headers.get("Range")
+        return serve(client, stream_id, name, asked, save="save" in request.args)
+
+
+def _event(event: dict[str, Any], length: float) -> dict[str, Any]:
+    """As the timeline shows it; what comes from the log may be anything."""
+    time = event.get("timestamp_ms")
+    seconds = time / 1000 if isinstance(time, (int, float)) else 0.0
+    return {
+        "seconds": seconds,
+        "percent": round(100 * min(1.0, max(0.0, seconds / length)), 2) if length else 0,
+        "type": str(event.get("type", "?")),
+        "text": str(event.get("prompt") or event.get("reason") or ""),
+    }
+
+
+def _add_live(app: Flask, live: Live) -> None:
+    @app.get("/live")
+    def live_page() -> str:
+        return render_template("live.html")
+
+    @app.get("/live/state")
+    def state() -> Response:
+        return jsonify(live.state())
+
+    @app.get("/live/video")
+    def video() -> Response:
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+        return Response(live.pictures(), content_type=kind)
+
+    @app.post("/live/start")
+    def start() -> Response:
+        live.start(_prompt(), portrait=not request.form.get("landscape"))
+        return jsonify(live.state())
+
+    @app.post("/live/interact")
+    def interact() -> Response:
+        live.interact(_prompt())
+        return jsonify(live.state())
+
+    @app.post("/live/end")
+    def end() -> Response:
+        live.end()
+        return jsonify(live.state())
+
+
+def _prompt() -> str:
+    prompt = request.form.get("prompt", "").strip()
+    if not prompt:
+        raise ValueError("say what to show: the prompt is empty")
+    return prompt
+
+
+def _failed(error: Exception) -> tuple[Response | str, int]:
+    """Errors in words: as JSON where a script asked, as a page elsewhere."""
+    if isinstance(error, HTTPException):
+        status, text = error.code or 500, error.description or error.name
+    elif isinstance(error, OdysseyNotFoundError):
+        status, text = 404, str(error)
+    elif isinstance(error, OdysseyError):
+        status, text = 502, str(error)
+    elif isinstance(error, ValueError):
+        status, text = 400, str(error)
+    else:
+        raise error
+    if request.path.startswith("/live/"):
+        return jsonify(error=text), status
+    return render_template("error.html", text=text, status=status), status

@@ -1,0 +1,168 @@
+"""The one live stream of the viewer."""
+
+from __future__ import annotations
+
+import enum
+import io
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from odyssey.client import Odyssey
+from odyssey.errors import OdysseyError, OdysseyStreamError, OdysseyTimeoutError
+from odyssey.stream import Stream
+
+CALL_SECONDS = 15.0
+END_SECONDS = 5.0
+#: A picture is sent again after that time without a new one: a page that is gone shows by it.
+REPEAT_SECONDS = 2.0
+QUALITY = 82
+BOUNDARY = "frame"
+
+
+class Phase(enum.Enum):
+    """Where the stream stands."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    LIVE = "live"
+    ENDING = "ending"
+
+
+@attrs.define(eq=False)
+class Prompt:
+    """A prompt, and what became of it."""
+
+    text: str
+    at: float  # seconds since the stream was asked for
+    applied: str | None = None
+    milliseconds: float | None = None
+    error: str | None = None
+
+
+class Live:
+    """Starts, steers and ends a stream; safe to call from any thread. Nothing waits for ever."""
+
+    def __init__(self, client: Odyssey) -> None:
+        self._client = client
+        # Guards every field below; nobody waits for the service while holding it.
+        self._lock = threading.Lock()
+        self._phase = Phase.IDLE
+        self._stream: Stream | None = None
+        self._began = 0.0
+        self._prompts: list[Prompt] = []
+        self._error: str | None = None
+
+    def start(self, prompt: str, *, portrait: bool) -> None:
+        """Connects and starts; raises what was refused."""
+        with self._lock:
+            self._settle()
+            if self._phase is not Phase.IDLE:
+                raise OdysseyStreamError("a stream runs already; end it first")
+            self._phase = Phase.STARTING
+            self._began = time.monotonic()
+            first = Prompt(prompt, 0.0)
+            self._prompts, self._error = [first], None
+        stream = self._client.stream(prompt, portrait=portrait, timeout=CALL_SECONDS)
+        try:
+            self._client.connect(
+                on_stream_error=self._note, on_stream_ended=self._ended, timeout=CALL_SECONDS
+            )
+            sent = time.monotonic()
+            stream.__enter__()
+        except Exception as exc:
+            self._client.disconnect()
+            with self._lock:
+                first.error, self._phase = str(exc), Phase.IDLE
+            raise
+        with self._lock:
+            first.milliseconds = (time.monotonic() - sent) * 1000
+            first.applied = stream.applied_prompt
+            self._stream, self._phase = stream, Phase.LIVE
+
+    def interact(self, text: str) -> None:
+        """Sends a prompt; returns when it is acknowledged."""
+        with self._lock:
+            self._settle()
+            if self._phase is not Phase.LIVE:
+                raise OdysseyStreamError("no stream runs; start one first")
+            sent = time.monotonic()
+            prompt = Prompt(text, sent - self._began)
+            self._prompts.append(prompt)
+        try:
+            applied = self._client.interact(text, timeout=CALL_SECONDS)
+        except (OdysseyError, ValueError) as exc:
+            with self._lock:
+                prompt.error = str(exc)
+            raise
+        with self._lock:
+            prompt.applied = applied
+            prompt.milliseconds = (time.monotonic() - sent) * 1000
+
+    def end(self) -> None:
+        """Ends the stream and releases the session; does nothing if there is none."""
+        with self._lock:
+            self._settle()
+            stream = self._stream
+            if self._phase is not Phase.LIVE or stream is None:
+                return
+            self._phase = Phase.ENDING
+        try:
+            stream.end(timeout=END_SECONDS)
+        finally:
+            self._client.disconnect()
+            with self._lock:
+                self._phase = Phase.IDLE
+
+    def state(self) -> dict[str, Any]:
+        """As the page shows it."""
+        with self._lock:
+            self._settle()
+            stream = self._stream
+            return {
+                "phase": self._phase.value,
+                "stream_id": None if stream is None else stream.id,
+                "seconds": time.monotonic() - self._began if self._phase is Phase.LIVE else None,
+                "prompts": [attrs.asdict(prompt) for prompt in self._prompts],
+                "error": self._error,
+            }
+
+    def pictures(self) -> Iterator[bytes]:
+        """The parts of an MJPEG answer, until the stream ends. Closing it frees the queue."""
+        with self._client.subscribe(maxsize=1) as frames:
+            part = b""
+            while True:
+                try:
+                    frame = frames.get(timeout=REPEAT_SECONDS)
+                except OdysseyTimeoutError:
+                    if part:
+                        yield part
+                    continue
+                except OdysseyError:
+                    return
+                picture = io.BytesIO()
+                frame.to_image().save(picture, "JPEG", quality=QUALITY)
+                body = picture.getvalue()
+                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}"
+                part = f"{head}\r\n\r\n".encode() + body + b"\r\n"
+                yield part
+
+    def _settle(self) -> None:
+        """The service may have ended the stream by itself. Called with the lock held."""
+        if self._phase is Phase.LIVE and self._stream is not None and not self._stream.is_active:
+            self._phase = Phase.IDLE
+            self._error = self._error or "the stream was ended by the service, or was lost"
+
+    def _note(self, reason: str, message: str) -> None:
+        with self._lock:
+            self._error = f"{message or reason} ({reason})"
+
+    def _ended(self) -> None:
+        """Ended, by whomever: an idle connection would hold a streamer."""
+        with self._lock:
+            if self._phase is not Phase.LIVE:
+                return
+        self._client.disconnect()

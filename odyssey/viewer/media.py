@@ -1,0 +1,62 @@
+"""Files of recordings, handed through: neither key nor signed address reaches the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from flask import Response, abort
+
+from odyssey._artifact import ENDINGS, StartOverError
+from odyssey._range_reader import RangeReader, Tries
+from odyssey.client import Odyssey
+
+TYPES = {"video": "video/mp4", "preview": "video/mp4", "thumbnail": "image/jpeg"}
+CHUNK = 64 * 1024
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+
+
+def serve(client: Odyssey, stream_id: str, name: str, asked: str | None, *, save: bool) -> Response:
+    """The answer for the file `name`; `asked` is the Range header. Other ranges than one from a
+    byte on are answered with the whole file, as HTTP allows.
+    """
+    if name not in TYPES:
+        abort(404, "A recording has no such file.")
+    artifact = client.recordings._artifact(stream_id, name)
+    found = _RANGE.fullmatch(asked or "")
+    first = int(found[1]) if found else 0
+    reader = RangeReader(artifact, Tries(), seekable=True)
+    reader.seek(first)
+    try:
+        reader.start()
+    except StartOverError as exc:
+        if exc.status == 416:
+            abort(416)
+        raise
+    size = reader.size or 0
+    last = min(int(found[2]), size - 1) if found and found[2] else size - 1
+    if last < first and found:
+        reader.close()
+        abort(416)
+    response = Response(_read(reader, last + 1 - first), 206 if found else 200)
+    response.call_on_close(reader.close)
+    response.headers["Content-Type"] = TYPES[name]
+    response.headers["Content-Length"] = str(last + 1 - first)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    if found:
+        response.headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    if save:
+        response.headers.set(
+            "Content-Disposition", "attachment", filename=f"{stream_id}{ENDINGS[name]}"
+        )
+    return response
+
+
+def _read(reader: RangeReader, left: int) -> Iterator[bytes]:
+    while left > 0:
+        piece = reader.read(min(left, CHUNK))
+        if not piece:
+            return
+        left -= len(piece)
+        yield piece
