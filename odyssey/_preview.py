@@ -153,6 +153,6 @@ def _cell() -> Callable[[dict[str, str]], object]:
         )
     from IPython.display import DisplayHandle
 
-    handle = DisplayHandle()  # type: ignore[no-untyped-call, unused-ignore]
-    handle.display({"text/plain": "The preview begins with the next frame."}, raw=True)  # type: ignore[no-untyped-call, unused-ignore]
-    return lambda picture: handle.update(picture, raw=True)  # type: ignore[no-untyped-call, unused-ignore]
+    handle: Any = DisplayHandle()  # type: ignore[no-untyped-call, unused-ignore]
+    handle.display({"text/plain": "The preview begins with the next frame."}, raw=True)
+    return lambda picture: handle.update(picture, raw=True)
