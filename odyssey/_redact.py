@@ -68,9 +68,10 @@ def scrub(exc: BaseException) -> BaseException:
 
 def _strip(exc: BaseException) -> None:
     """Takes the messages off an error of requests or websockets: a token is in their headers."""
+    response = getattr(exc, "response", None)
     if hasattr(exc, "request"):
         exc.request = exc.response = None  # type: ignore[attr-defined]
-    elif hasattr(response := getattr(exc, "response", None), "headers"):
+    elif response is not None and hasattr(response, "headers"):
         response.headers.clear()  # of websockets, whose error shows its status
         response.body = None
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import secrets
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ import attrs
 import pytest
 
 from odyssey import OdysseyError
-from odyssey.emulator import broadcast, presigned, tokens
+from odyssey.emulator import presigned, tokens
 
 E = TypeVar("E", bound=BaseException)
 
@@ -55,7 +56,7 @@ class Secrets:
             (tokens.BearerTokens, "issue", lambda token: self.add("a bearer token", token)),
             (tokens.SessionTokens, "issue", self.add_jwt),
             (presigned.UrlSigner, "sign", self.add_url),
-            (broadcast.secrets, "token_urlsafe", lambda token: self.add("a token", token)),
+            (secrets, "token_urlsafe", lambda token: self.add("a token", token)),
         ):
             monkeypatch.setattr(owner, method, noted(getattr(owner, method), note))
 
