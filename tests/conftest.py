@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import queue
 from collections.abc import Iterator
 
 import pytest
 
-from odyssey import Odyssey
+from odyssey import BroadcastInfo, Odyssey
 from odyssey.emulator import Emulator
 
 from .helpers import open_sockets, our_threads, wait_until
@@ -52,3 +53,12 @@ def client(emulator: Emulator) -> Iterator[Odyssey]:
 def connected(client: Odyssey) -> Odyssey:
     """The same, connected."""
     return client.connect()
+
+
+@pytest.fixture
+def on_air(client: Odyssey) -> BroadcastInfo:
+    """A stream that is broadcast, by `client`."""
+    announced: queue.Queue[BroadcastInfo] = queue.Queue()
+    client.connect(on_broadcast_ready=announced.put)
+    client.start_stream("A cat", broadcast=True)
+    return announced.get(timeout=5)

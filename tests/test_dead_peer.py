@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import signal
 import subprocess
 import sys
@@ -167,14 +166,6 @@ def test_a_program_that_was_stopped_goes_on(emulator: Emulator) -> None:
 
 
 # Spectators.
-
-
-@pytest.fixture
-def on_air(client: Odyssey) -> BroadcastInfo:
-    announced: queue.Queue[BroadcastInfo] = queue.Queue()
-    client.connect(on_broadcast_ready=announced.put)
-    client.start_stream("A cat", broadcast=True)
-    return announced.get(timeout=5)
 
 
 def test_fault_a_spectators_peer_dies(on_air: BroadcastInfo, emulator: Emulator) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 
 import pytest
 
+from odyssey import BroadcastInfo
 from odyssey.emulator import Emulator
 
 from .helpers import wait_until
@@ -220,7 +220,7 @@ WITH_THE_EMULATOR = """
 
 
 def test_a_childs_end_leaves_the_parents_emulator_its_files(emulator: Emulator) -> None:
-    done: subprocess.CompletedProcess[str] = run(WITH_THE_EMULATOR, emulator)
+    done = run(WITH_THE_EMULATOR, emulator)
     assert done.stdout == "True\n", done.stderr
 
 
@@ -244,17 +244,8 @@ SPECTATOR = """
 """
 
 
-def test_a_spectator(emulator: Emulator) -> None:
-    import queue
-
-    from odyssey import BroadcastInfo, Odyssey
-
-    announced: queue.Queue[BroadcastInfo] = queue.Queue()
-    with Odyssey(emulator.api_key, api_url=emulator.url) as client:
-        client.connect(on_broadcast_ready=announced.put)
-        client.start_stream("A cat", broadcast=True)
-        info = announced.get(timeout=5)
-        done = run(SPECTATOR, emulator, info.webrtc_url, info.spectator_token)
+def test_a_spectator(on_air: BroadcastInfo, emulator: Emulator) -> None:
+    done = run(SPECTATOR, emulator, on_air.webrtc_url, on_air.spectator_token)
     assert done.returncode == 0, done.stderr
     refused, connected, parent = done.stdout.splitlines()
     assert "forked child" in refused

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import queue
 import re
 import sys
 import time
@@ -191,11 +190,7 @@ def test_rest_calls(connected: Odyssey, emulator: Emulator, tmp_path: Path) -> N
     emulator.faults.clear()
 
 
-def test_watching(client: Odyssey, emulator: Emulator) -> None:
-    announced: queue.Queue[BroadcastInfo] = queue.Queue()
-    client.connect(on_broadcast_ready=announced.put)
-    client.start_stream("A cat", broadcast=True)
-    info = announced.get(timeout=5)
+def test_watching(on_air: BroadcastInfo, emulator: Emulator) -> None:
     script = """
     watch = lambda: connect_to_stream(*sys.argv[1:])
     serve({
@@ -203,7 +198,7 @@ def test_watching(client: Odyssey, emulator: Emulator) -> None:
         "frames": lambda: interrupted(lambda watching: watching.frames.take(1000), watch),
     })
     """
-    address = info.webrtc_url, info.spectator_token
+    address = on_air.webrtc_url, on_air.spectator_token
     with Program(INTERRUPTED + script, emulator, *address) as program:
         measured(program, "frames")
         wait_until(lambda: emulator.connections[0].spectators == 0)

@@ -29,15 +29,6 @@ from .test_offline import can_unshare, in_a_namespace
 
 
 @pytest.fixture
-def on_air(client: Odyssey) -> BroadcastInfo:
-    """A stream that is broadcast, by `client`."""
-    announced: queue.Queue[BroadcastInfo] = queue.Queue()
-    client.connect(on_broadcast_ready=announced.put)
-    client.start_stream("A cat", broadcast=True)
-    return announced.get(timeout=5)
-
-
-@pytest.fixture
 def watching(on_air: BroadcastInfo) -> Iterator[SpectatorConnection]:
     """A spectator of it."""
     with watch(on_air) as connection:

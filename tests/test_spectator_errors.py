@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import re
 import subprocess
 import sys
@@ -37,14 +36,6 @@ from .helpers import wait_until
 from .servers import Reply, Request, TinyServer, free_port
 
 TOKEN = "spectator-secret-4711"
-
-
-@pytest.fixture
-def on_air(client: Odyssey) -> BroadcastInfo:
-    announced: queue.Queue[BroadcastInfo] = queue.Queue()
-    client.connect(on_broadcast_ready=announced.put)
-    client.start_stream("A cat", broadcast=True)
-    return announced.get(timeout=5)
 
 
 @pytest.mark.parametrize(
