@@ -24,7 +24,7 @@ from odyssey import (
 from odyssey._rtc import signaling
 from odyssey.emulator import Emulator, Limits, faults
 
-from .helpers import in_thread, our_threads, wait_until
+from .helpers import in_thread, wait_until
 
 QUICK = AdvancedConfig(initial_retry_delay_ms=10, max_retry_delay_ms=20)
 NO_RETRY = AdvancedConfig(max_retries=0)
@@ -67,26 +67,6 @@ def test_disconnect_says_goodbye_and_one_may_connect_again(
     wait_until(lambda: goodbyes(emulator) == [True])
     connected.connect()
     assert connected.current_session_id not in (None, first)
-
-
-def test_after_close_every_call_raises(client: Odyssey) -> None:
-    client.connect()
-    client.close()
-    client.close()
-    assert not [name for name in our_threads() if name.startswith(("odyssey-media", "odyssey-ev"))]
-    for call in (
-        client.connect,
-        client.start_stream,
-        lambda: client.interact("x"),
-        client.end_stream,
-        lambda: client.get_recording("x"),
-        client.list_stream_recordings,
-        client.create_client_credentials,
-        client.subscribe,
-    ):
-        with pytest.raises(OdysseyError, match="closed"):
-            call()
-    client.disconnect()
 
 
 def test_making_a_client_starts_nothing() -> None:

@@ -18,9 +18,10 @@ from .programs import Program
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C")
 
-#: Seconds for the exception, and for what `with` does afterwards, on a machine that is busy.
+#: Seconds for the exception, for what `with` does afterwards, and what a busy machine adds to each.
 RAISED = 1.0
 LEFT = 3.0
+BUSY = 1.0
 
 # Does what it is asked for, one line a case: a name of `cases`. Answers with the seconds from
 # Ctrl-C to the exception, and from there to the end of the `with` around it.
@@ -53,16 +54,16 @@ INTERRUPTED = """
 
 def measured(program: Program, case: str) -> None:
     raised, left = json.loads(program.ask(case))
-    assert raised < RAISED, f"{case}: {raised:.2f} s"
-    assert left < LEFT, f"{case}: {left:.2f} s to leave `with`"
+    assert raised < RAISED + BUSY, f"{case}: {raised:.2f} s"
+    assert left < LEFT + BUSY, f"{case}: {left:.2f} s to leave `with`"
 
 
 CONNECTING = {
     "loading": faults.QueueBusy(),
-    "authenticating": faults.HttpDelay(path="/auth/token", seconds=3),
-    "asking for a session": faults.HttpDelay(path="/sessions/request", seconds=3),
+    "authenticating": faults.HttpDelay(path="/auth/token", seconds=4),
+    "asking for a session": faults.HttpDelay(path="/sessions/request", seconds=4),
     "in the queue": faults.QueueBusy(),
-    "asking for ICE servers": faults.HttpDelay(path="*/config", seconds=3),
+    "asking for ICE servers": faults.HttpDelay(path="*/config", seconds=4),
     "between two tries": faults.SocketRefused(),
     "without an offer": faults.NoOffer(),
     "without video": faults.NoTrack(),
@@ -184,7 +185,7 @@ def test_rest_calls(connected: Odyssey, emulator: Emulator, tmp_path: Path) -> N
     with Program(INTERRUPTED + REST, emulator, stream.id, job.job_id, str(tmp_path)) as program:
         for name in names:
             if name == "recordings.get":  # those before it sleep between two looks
-                emulator.faults.inject(faults.HttpDelay(path="*", seconds=2))
+                emulator.faults.inject(faults.HttpDelay(path="*", seconds=4))
             measured(program, name)
     assert not list(tmp_path.iterdir())
     emulator.faults.clear()
@@ -202,7 +203,7 @@ def test_watching(on_air: BroadcastInfo, emulator: Emulator) -> None:
     with Program(INTERRUPTED + script, emulator, *address) as program:
         measured(program, "frames")
         wait_until(lambda: emulator.connections[0].spectators == 0)
-        emulator.faults.inject(faults.HttpDelay(path="*/whep", seconds=2))
+        emulator.faults.inject(faults.HttpDelay(path="*/whep", seconds=4))
         measured(program, "joining")
     emulator.faults.clear()
 
@@ -236,4 +237,4 @@ def test_a_name_server_that_is_silent(emulator: Emulator) -> None:
         # The look-ups go on, and the program ends all the same.
         began = time.monotonic()
         assert program.ended() == (0, "")
-        assert time.monotonic() - began < LEFT
+        assert time.monotonic() - began < LEFT + BUSY
