@@ -56,6 +56,7 @@ class Streamer:
         self._requests: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._changing_stream = asyncio.Lock()
         self._tasks = {asyncio.ensure_future(self._answer_requests())}
+        self._finishing: asyncio.Future[None] | None = None
         self._handlers = {
             "interactive_stream_start": self._start,
             "update": self._update,
@@ -194,6 +195,12 @@ class Streamer:
         if stream is None:
             return
         self.idle_since = time.monotonic()
+        # Goes on where the request that ends the stream is cut off by the connection's end: its
+        # recording would stay open, and it would count as running for ever.
+        self._finishing = asyncio.ensure_future(self._finish_recording(stream, reason))
+        await asyncio.shield(self._finishing)
+
+    async def _finish_recording(self, stream: LiveStream, reason: str | None) -> None:
         await self.track.pause()
         self._broadcaster.end(stream)
         self._archive.finish(stream, reason)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import av
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 from odyssey.emulator import Emulator, read_frame_number
+from odyssey.emulator.service import Service
 
 from .conftest import Complaints
 from .raw_client import Client, Frame, Rest, connected, signaling
@@ -278,3 +281,28 @@ async def test_a_key_frame_is_sent_when_asked_for(make_emulator: Make) -> None:
             await receiver._send_rtcp_pli(ssrc)
             await client.until(lambda: any(f.key for f in client.frames[asked_at:]))
             assert sum(f.key for f in client.frames[asked_at:]) == 1
+
+
+async def test_fault_a_lost_socket_while_a_busy_machine_ends_the_stream(
+    emulator: Emulator, rest: Rest, complaints: Complaints
+) -> None:
+    """The recording is finished all the same, and the stream no longer counts as running."""
+    complaints.expected.append("a request took longer")
+
+    def painter(service: Service) -> ThreadPoolExecutor:
+        (connection,) = service._live()
+        return connection._streamer._painter
+
+    async with connected(rest.provision()) as client:
+        stream_id = await client.start()
+        await client.more_frames(3)
+        busy = emulator._call(painter)
+        sleeping = busy.submit(time.sleep, 2.0)
+        # The next picture waits for it.
+        await client.until(lambda: sleeping.running() and busy._work_queue.qsize())
+        client.tell("interactive_stream_end")
+        await client.until(lambda: emulator.connections[0].stream_id is None)
+        emulator.faults.cut_sockets()
+    recording = await asyncio.to_thread(rest.recording, stream_id, 10.0)
+    assert recording["frame_count"] >= 3
+    assert complaints.seen
