@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
 
 from odyssey._deadline import Deadline
 
@@ -27,3 +28,25 @@ class Pauses:
         self._next = min(self._next * GROWTH, self._longest)
         time.sleep(deadline.within(pause))
         return True
+
+
+def looks(seconds: float | None, interval: float, patience: float | None) -> Iterator[Deadline]:
+    """The deadline of each look, as long as there is time for one. Waits before all but the first.
+
+    The last one begins a little before the time is over, as a look needs some, too.
+
+    Args:
+        seconds: for all of them; 0 for one look, None for no limit.
+        interval: before the second one; it grows from there.
+        patience: the longest that one may take, None for no limit; with `seconds` 0 the only limit.
+    """
+    over = Deadline.after(seconds)
+    last = over if seconds is None else Deadline.after(seconds - min(1, seconds / 10))
+    pauses = Pauses(interval)
+    while True:
+        if not seconds:
+            yield Deadline.after(patience)
+        else:
+            yield over if patience is None else over.sooner(patience)
+        if not pauses.sleep(last):
+            return

@@ -147,7 +147,7 @@ class Recordings:
             recording = client.recordings.wait(stream.id, artifacts=("video", "events"))
             ```
         """
-        from odyssey._polling import Pauses
+        from odyssey._polling import looks
 
         wanted = [_check_artifact(name) for name in _check_names(artifacts)]
         seconds = check_wait(timeout)
@@ -157,18 +157,11 @@ class Recordings:
         path_segment(stream_id)
         waiting = _Waiting(stream_id, wanted)
         deadline = Deadline.after(seconds)
-        # A last look needs some time too.
-        last_pause = deadline if seconds is None else Deadline.after(seconds - min(1, seconds / 10))
-        pauses = Pauses(first_pause)
-        while True:
-            patience = Deadline.after(self._timeout)
-            if seconds:  # with 0 the one look has the client's time
-                patience = deadline if self._timeout is None else deadline.sooner(self._timeout)
+        for patience in looks(seconds, first_pause, self._timeout):
             recording = waiting.look(partial(self._get, stream_id, patience), deadline)
             if recording is not None:
                 return recording
-            if not pauses.sleep(last_pause):
-                raise waiting.given_up(timeout)
+        raise waiting.given_up(timeout)
 
     def download(
         self,

@@ -11,7 +11,7 @@ from odyssey._deadline import Deadline
 from odyssey._http import HttpClient
 from odyssey._pages import every_once
 from odyssey._path_segment import path_segment
-from odyssey._polling import Pauses
+from odyssey._polling import looks
 from odyssey._progress import progress_bar
 from odyssey._redact import redacted
 from odyssey._scripts import Script, prepare_script
@@ -31,9 +31,6 @@ from odyssey.models import (
 )
 
 logger = logging.getLogger(__name__)
-
-#: Seconds that the last look may take after the time has passed.
-LAST_LOOK = 2.0
 
 # Within the class `list` is a method.
 _Infos = list[SimulationJobInfo]
@@ -234,39 +231,30 @@ class Simulations:
             ```
         """
         job_id = check_text(getattr(job_or_id, "job_id", job_or_id), "job_or_id")
-        deadline = Deadline.after(check_wait(timeout))
-        pauses = Pauses(check_timeout(interval, "interval") or 2.0)
+        seconds = check_wait(timeout)
+        first_pause = check_timeout(interval, "interval") or 2.0
         if on_update is not None and not callable(on_update):
             raise TypeError(f"on_update must be callable, not {type(on_update).__name__}")
         last: SimulationJobStatus | None = None
+        failure: OdysseyError | None = None
         with _StatusBar(job_id, shown=progress) as bar:
-            while True:
-                is_last_look = deadline.passed()
-                job = self._look(job_id, deadline)
-                if isinstance(job, SimulationJobDetail) and job.status is not last:
+            for patience in looks(seconds, first_pause, self._timeout):
+                try:
+                    job, failure = self._get(job_id, patience), None
+                except (OdysseyConnectionError, RateLimitError) as exc:
+                    logger.info("waiting on although %s", exc)
+                    # A look that was cut off says less than the failure before it.
+                    if failure is None or not isinstance(exc, OdysseyTimeoutError):
+                        failure = exc
+                    continue
+                if job.status is not last:
                     last = job.status
                     bar.show(last)
                     if on_update is not None:
                         on_update(job)
                     if last.is_final:
                         return _completed(job)
-                if is_last_look:
-                    raise _not_over(job_id, timeout, last) from (
-                        job if isinstance(job, OdysseyError) else None
-                    )
-                pauses.sleep(deadline)
-
-    def _look(self, job_id: str, deadline: Deadline) -> SimulationJobDetail | OdysseyError:
-        """The job; the error where the service is out of reach for the moment."""
-        left = deadline.remaining()
-        patience = Deadline.after(None if left is None else max(left, LAST_LOOK))
-        try:
-            return self._get(
-                job_id, patience if self._timeout is None else patience.sooner(self._timeout)
-            )
-        except (OdysseyConnectionError, RateLimitError) as exc:
-            logger.info("waiting on although %s", exc)
-            return exc
+        raise _not_over(job_id, timeout, last) from failure
 
     def _get(self, job_id: str, deadline: Deadline) -> SimulationJobDetail:
         self._check_open()

@@ -346,3 +346,14 @@ def test_a_live_stream_goes_on_meanwhile(client: Odyssey) -> None:
         stream.frames.take(48)
         assert time.monotonic() - began < 4
     assert client.simulations.wait(job, interval=0.02).streams[0].frame_count == 480
+
+
+def test_waiting_ends_in_time_although_the_service_does_not_answer(
+    client: Odyssey, emulator: Emulator
+) -> None:
+    job = client.simulations.submit(script=script())
+    emulator.faults.switch_on("http-slow", seconds=30, path="/simulation-jobs/*")
+    began = time.monotonic()
+    with pytest.raises(OdysseyTimeoutError, match="never seen"):
+        client.simulations.wait(job, 0.5, interval=0.02)
+    assert time.monotonic() - began < 1.5
