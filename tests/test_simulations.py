@@ -162,7 +162,7 @@ def test_waiting_ends_and_may_begin_again(
     began = time.monotonic()
     with pytest.raises(OdysseyTimeoutError, match=r"last seen: processing.*wait for it again"):
         client.simulations.wait(job.job_id, seconds, interval=0.05)
-    assert seconds <= time.monotonic() - began < seconds + 1
+    assert 0.9 * seconds <= time.monotonic() - began < seconds + 1
     emulator.faults.clear(fault)
     assert client.simulations.wait(job.job_id, interval=0.02).streams
 
