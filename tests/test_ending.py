@@ -53,7 +53,7 @@ def said_goodbye(emulator: Emulator) -> bool:
         ("pass", 0, None),
         ("sys.exit(5)", 5, None),
         ("raise RuntimeError('no handler')", 1, "no handler"),
-        ("threading.Thread(target=client.frames.take, args=(9999,), daemon=True).start()", 0, None),
+        ("threading.Thread(target=list, args=(client.frames,), daemon=True).start()", 0, None),
     ],
     ids=["its last line", "sys.exit", "exception", "daemon thread"],
 )
