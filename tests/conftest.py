@@ -29,7 +29,7 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return False
 
     try:
-        wait_until(clean, 5)
+        wait_until(clean, 15)
     except AssertionError:
         left = our_threads() - threads, open_sockets() - sockets
         raise AssertionError(f"left behind: {left}") from None
