@@ -120,12 +120,13 @@ def test_it_can_be_off(emulator: Emulator) -> None:
 
 
 def test_it_is_off_while_idle(emulator: Emulator) -> None:
+    gone = threading.Event()
     with impatient(emulator, 0.5) as client:
-        client.connect()
+        client.connect(on_disconnected=gone.set)
         with client.stream("A cat") as stream:
             stream.frames.get()
         emulator.faults.inject(faults.FreezeVideo())
-        time.sleep(1.2)  # that nothing happens
+        assert not gone.wait(1.2)
         assert client.is_connected
         emulator.faults.clear()
         with client.stream("A dog") as stream:
