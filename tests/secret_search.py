@@ -22,6 +22,7 @@ E = TypeVar("E", bound=BaseException)
 
 #: Text before and behind a secret that is shown where one was found.
 AROUND = 60
+AN_ADDRESS = "the query of a presigned address"
 
 
 @attrs.define
@@ -47,8 +48,12 @@ class Secrets:
         """The query, and what is in it."""
         query = urlsplit(url).query
         for text in (query, *(value for _, value in parse_qsl(query))):
-            self.add("the query of a presigned address", text)
+            self.add(AN_ADDRESS, text)
         return url
+
+    def found_in(self, text: str) -> set[str]:
+        """What of it is there."""
+        return {what for secret, what in self.known.items() if secret in text}
 
     def learn_from_emulators(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Whatever they give out from now on."""

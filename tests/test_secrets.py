@@ -35,7 +35,7 @@ from odyssey.cli._app import run as run_command
 from odyssey.emulator import Emulator, faults
 
 from .scripts import script
-from .secret_search import Secrets, Shown
+from .secret_search import AN_ADDRESS, Secrets, Shown
 from .servers import Reply, Request, TinyServer, free_port, raw_server, short_pauses  # noqa: F401
 from .test_models import session_token
 
@@ -170,7 +170,6 @@ def test_nothing_is_seen_where_all_is_well(
     connect_with_credentials(client, emulator, shown)
     read_recordings(client, emulator, shown, stream_id, tmp_path)
     simulate(client, emulator, shown)
-    use_the_command_line(emulator, shown, stream_id)
     client.close()
     assert emulator.telemetry
     shown.add("telemetry", emulator.telemetry)
@@ -254,24 +253,38 @@ def simulate(client: Odyssey, emulator: Emulator, shown: Shown) -> None:
     shown.add("a simulation", client.simulations.list())
 
 
-def use_the_command_line(emulator: Emulator, shown: Shown, stream_id: str) -> None:
-    """Its output is what was asked for: addresses, but never a key."""
-    out = io.StringIO()
+def test_nothing_is_seen_on_the_command_line(
+    emulator: Emulator,
+    secrets: Secrets,
+    shown: Shown,
+    nothing_is_seen: Check,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """But for the addresses of files, where those are what was asked for."""
+    monkeypatch.setenv("ODYSSEY_API_KEY", emulator.api_key)
+    monkeypatch.setenv("ODYSSEY_API_URL", emulator.url)
+    assert run_command(["doctor"]) == 0
+    assert run_command(["doctor", "--json"]) == 0
+    assert run_command(["stream", "A cat", "--seconds", "0.4"]) == 0
+    with Odyssey() as client:
+        (info,) = client.recordings.iterate()
+        client.recordings.wait(info.stream_id)
+    assert run_command(["recordings", "list", "--json"]) == 0
+    assert run_command(["recordings", "events", info.stream_id]) == 0
+    assert run_command(["recordings", "download", info.stream_id, "--to", str(tmp_path)]) == 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ODYSSEY_API_URL", emulator.url)
-        patch.setenv("ODYSSEY_API_KEY", emulator.api_key)
-        patch.setattr("sys.stdout", out)
-        for args in (
-            ["list"],
-            ["list", "--json"],
-            ["get", stream_id],
-            ["get", stream_id, "--json"],
-        ):
-            assert run_command(["recordings", *args]) == 0
-        patch.setenv("ODYSSEY_API_URL", f"http://127.0.0.1:{free_port()}")
-        assert run_command(["recordings", "list"]) == 1
-    assert "signature=" in out.getvalue()
-    assert emulator.api_key not in out.getvalue()
+        asked_for = io.StringIO()
+        patch.setattr("sys.stdout", asked_for)
+        assert run_command(["recordings", "get", info.stream_id]) == 0
+        assert run_command(["recordings", "get", info.stream_id, "--json"]) == 0
+        assert run_command(["simulate", "submit", "--prompt", "A cat", "--json"]) == 0
+    assert "signature=" in asked_for.getvalue()
+    assert secrets.found_in(asked_for.getvalue()) == {AN_ADDRESS}
+    monkeypatch.setenv("ODYSSEY_API_URL", f"http://127.0.0.1:{free_port()}")
+    assert run_command(["recordings", "list"]) == 1
+    assert run_command(["doctor"]) == 1
+    nothing_is_seen()
 
 
 # Everything goes wrong.
@@ -330,20 +343,21 @@ def test_nothing_is_seen_of_a_service_that_repeats_what_it_got(
     secrets.add("a signature", "5ec2e7-signature")
 
     def answer(request: Request) -> Reply:
-        if request.path == "/auth/token" and not refuses_at_once:
+        if request.path == "/auth/token" and lets_in:
             return Reply({"access_token": bearer, "expires_in": 3600})
         return refuse(request)
 
+    lets_in = False
     with TinyServer(answer) as server:
         signed = f"{server.url}/e?sig=5ec2e7-signature"
         recording = Recording("s1", events_url=signed)
-        for refuses_at_once in (True, False):  # noqa: B007 - `answer` looks at it
-            with Odyssey(key, api_url=server.url, timeout=0.5, debug=True) as client:
-                shown.fails(client.connect)
-                shown.fails(lambda: client.recordings.get("s1"))
-                shown.fails(lambda: client.recordings.events(recording))
-                shown.fails(lambda: client.simulations.cancel("j1"))
-                shown.fails(lambda: client.simulations.submit(script_url=signed))
+        with Odyssey(key, api_url=server.url, timeout=0.5, debug=True) as client:
+            shown.fails(client.connect)
+            lets_in = True
+            shown.fails(client.connect)
+            shown.fails(lambda: client.recordings.get("s1"))
+            shown.fails(lambda: client.recordings.events(recording))
+            shown.fails(lambda: client.simulations.submit(script_url=signed))
         shown.fails(lambda: connect_to_stream(signed, spectator, timeout=0.5))
     nothing_is_seen()
 
@@ -387,14 +401,14 @@ def test_nothing_is_seen_of_an_address_that_cannot_be_fetched(
         for address in addresses:
             recording = Recording("s1", address, address, address)
             shown.add("a recording", recording)
-            with Odyssey("ody_0123456789abcdef", timeout=0.2, debug=True) as client:
+            with Odyssey("ody_0123456789abcdef", timeout=0.1, debug=True) as client:
                 for call in (
                     lambda: client.recordings.events(recording),  # noqa: B023
                     lambda: client.recordings.download(recording, tmp_path / "v"),  # noqa: B023
                     lambda: next(client.recordings.frames(recording)),  # noqa: B023
                 ):
                     shown.fails(call)
-            shown.fails(lambda: connect_to_stream(address, "x" * 20, timeout=0.2), Exception)  # noqa: B023
+            shown.fails(lambda: connect_to_stream(address, "x" * 20, timeout=0.1), Exception)  # noqa: B023
             shown.fails(lambda: Odyssey(api_url=address), ValueError)  # noqa: B023
     nothing_is_seen()
 
