@@ -7,11 +7,10 @@ slower, but right.
 from __future__ import annotations
 
 import asyncio
-import functools
 import ipaddress
 import logging
 import queue
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from aioice.ice import server_reflexive_candidate
@@ -29,6 +28,8 @@ logger = logging.getLogger(__name__)
 #: another one has answered.
 STUN_TIMEOUT = 0.6
 TURN_TIMEOUT = 2.0
+#: Seconds that closing waits for sockets that are being opened.
+OPENING_TIMEOUT = 0.2
 
 _JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
 _DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
@@ -68,30 +69,66 @@ def bound_gathering(pc: RTCPeerConnection, *, trickle: bool = False) -> None:
     for transport in _ice_transports(pc):
         agent = getattr(transport.iceGatherer, "_connection", None)
         gather = getattr(agent, "get_component_candidates", None)
-        if agent is None or gather is None or isinstance(gather, functools.partial):
+        if agent is None or gather is None or isinstance(gather, _Gathering):
             continue
-        agent.get_component_candidates = functools.partial(_gather, agent, gather, trickle)
+        agent.get_component_candidates = _Gathering(agent, gather, trickle)
 
 
-async def _gather(
-    agent: Any,
-    gather: Callable[..., Awaitable[list[Any]]],
-    trickle: bool,
-    *,
-    component: int,
-    addresses: list[str],
-) -> list[Any]:
-    server = getattr(agent, _STUN_SERVER, None)
-    if trickle and server is not None:
-        setattr(agent, _STUN_SERVER, None)
-    seconds = TURN_TIMEOUT if getattr(agent, "turn_server", None) else STUN_TIMEOUT
-    try:
-        return await gather(
-            component=component, addresses=addresses or ["127.0.0.1"], timeout=seconds
-        )
-    finally:
-        if trickle and server is not None:
-            setattr(agent, _STUN_SERVER, server)
+async def stop_gathering(pc: RTCPeerConnection) -> None:
+    """Called before `pc.close()`, which doesn't know of sockets that are still being opened: they
+    would stay open for ever.
+    """
+    for transport in _ice_transports(pc):
+        agent = getattr(transport.iceGatherer, "_connection", None)
+        gathering = getattr(agent, "get_component_candidates", None)
+        if isinstance(gathering, _Gathering):
+            await gathering.stop()
+
+
+class _Gathering:
+    """What one agent gathers, in the place of its `get_component_candidates`."""
+
+    def __init__(
+        self, agent: Any, gather: Callable[..., Coroutine[Any, Any, list[Any]]], trickle: bool
+    ) -> None:
+        self._agent = agent
+        self._gather = gather
+        self._trickle = trickle
+        self._tasks: set[asyncio.Task[list[Any]]] = set()
+        self._stopped = False
+
+    async def __call__(self, *, component: int, addresses: list[str]) -> list[Any]:
+        if self._stopped:
+            return []
+        # A task of its own: aioice loses the sockets it has just opened when it is cancelled.
+        task = asyncio.ensure_future(self._bounded(component, addresses))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def stop(self) -> None:
+        """Returns when the sockets are open, which takes some milliseconds, and so known to the
+        agent, which can close them; servers that have not answered are not waited for.
+        """
+        self._stopped = True
+        if self._tasks:
+            _, pending = await asyncio.wait(self._tasks, timeout=OPENING_TIMEOUT)
+            for task in pending:
+                task.cancel()
+
+    async def _bounded(self, component: int, addresses: list[str]) -> list[Any]:
+        agent, server = self._agent, getattr(self._agent, _STUN_SERVER, None)
+        left_out = self._trickle and server is not None
+        if left_out:
+            setattr(agent, _STUN_SERVER, None)
+        seconds = TURN_TIMEOUT if getattr(agent, "turn_server", None) else STUN_TIMEOUT
+        try:
+            return await self._gather(
+                component=component, addresses=addresses or ["127.0.0.1"], timeout=seconds
+            )
+        finally:
+            if left_out:
+                setattr(agent, _STUN_SERVER, server)
 
 
 def awaits_reflexive(pc: RTCPeerConnection) -> bool:

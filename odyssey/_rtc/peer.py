@@ -167,6 +167,7 @@ class Peer:
         """
         self._closed = True
         try:
+            await hooks.stop_gathering(self._pc)
             await self._pc.close()
         finally:
             if self._video is not None:

@@ -111,6 +111,7 @@ class Spectator:
 
     async def _tear_down(self) -> None:
         if self._pc is not None:
+            await hooks.stop_gathering(self._pc)
             try:
                 await asyncio.wait_for(self._pc.close(), CLOSE_TIMEOUT)
             except asyncio.TimeoutError:

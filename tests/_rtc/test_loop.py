@@ -217,10 +217,11 @@ def test_after_stop_calls_raise_at_once() -> None:
 
 def test_a_call_while_it_ends_is_refused_and_leaves_nothing_unawaited() -> None:
     loop = MediaLoop()
-    ending, called = threading.Event(), threading.Event()
+    lingering, ending, called = threading.Event(), threading.Event(), threading.Event()
 
     async def linger() -> None:
         try:
+            lingering.set()
             await asyncio.Event().wait()
         finally:
             ending.set()
@@ -230,6 +231,7 @@ def test_a_call_while_it_ends_is_refused_and_leaves_nothing_unawaited() -> None:
         raise AssertionError("it ran")
 
     loop.post(lambda: asyncio.ensure_future(linger()))
+    assert lingering.wait(5)  # a task that is cancelled before it began would not linger
     stopping = in_thread(lambda: loop.stop(5))
     assert ending.wait(5)
     late = in_thread(lambda: loop.call(never, deadline=soon(), waiting_for=nothing))

@@ -1,0 +1,68 @@
+"""Ending a peer while it gathers candidates: aiortc knows nothing of sockets it has yet to open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection
+
+from odyssey._rtc.peer import Peer
+from odyssey._rtc.whep import Spectator
+
+from ..fuzz.test_connection import Nobody as NoAudience
+from ..helpers import open_sockets
+from .test_peer import Nobody
+
+#: More than gathering takes on a machine with some addresses.
+TURNS = 40
+
+
+async def an_offer() -> str:
+    service = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    service.createDataChannel("clientToStreamer")
+    await service.setLocalDescription(await service.createOffer())
+    sdp = str(service.localDescription.sdp)
+    await service.close()
+    return sdp
+
+
+async def ended(
+    work: Coroutine[None, None, object], turns: int, cancelled: bool, peer: Peer | Spectator
+) -> None:
+    """Ends `peer` when its `work` has had so many turns of the loop."""
+    task = asyncio.ensure_future(work)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if cancelled:
+        task.cancel()
+    await peer.close()
+    with contextlib.suppress(BaseException):
+        await task
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_no_socket_is_left_whenever_an_answer_is_ended(cancelled: bool) -> None:
+    async def scenario() -> None:
+        offer = await an_offer()
+        before = open_sockets()
+        for turns in range(TURNS):
+            peer = Peer([], Nobody())
+            await ended(peer.answer(offer), turns, cancelled, peer)
+            assert open_sockets() <= before, f"after {turns} turns"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_no_socket_is_left_whenever_a_spectators_offer_is_ended(cancelled: bool) -> None:
+    async def scenario() -> None:
+        before = open_sockets()
+        for turns in range(TURNS):
+            spectator = Spectator(NoAudience())
+            await ended(spectator.offer([]), turns, cancelled, spectator)
+            assert open_sockets() <= before, f"after {turns} turns"
+
+    asyncio.run(scenario())
