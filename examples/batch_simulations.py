@@ -7,12 +7,11 @@ With ODYSSEY_API_KEY in the environment the service renders them, else an emulat
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from service import open_client
 
 from odyssey import Odyssey, SimulationFailedError, SimulationJobDetail
 
@@ -22,18 +21,6 @@ PROMPTS = [
     *("A ship on a calm sea", "A meadow full of flowers", "A campfire under the stars"),
     "A train crossing a bridge",
 ]
-
-
-@contextlib.contextmanager
-def open_client() -> Iterator[Odyssey]:
-    if os.environ.get("ODYSSEY_API_KEY"):
-        with Odyssey() as client:
-            yield client
-    else:
-        from odyssey.emulator import Emulator
-
-        with Emulator() as emulator, Odyssey(emulator.api_key, api_url=emulator.url) as client:
-            yield client
 
 
 def submit(client: Odyssey, prompt: str) -> SimulationJobDetail:

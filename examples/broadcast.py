@@ -7,24 +7,12 @@ Uses ODYSSEY_API_KEY, or an emulator on this machine if that isn't set.
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
-import os
 import queue
-from collections.abc import Iterator
 
-from odyssey import BroadcastInfo, Odyssey, connect_to_stream
-from odyssey.emulator import Emulator
+from service import open_client
 
-
-@contextlib.contextmanager
-def open_client() -> Iterator[Odyssey]:
-    if os.environ.get("ODYSSEY_API_KEY"):
-        with Odyssey() as client:
-            yield client
-    else:
-        with Emulator() as emulator, Odyssey(emulator.api_key, api_url=emulator.url) as client:
-            yield client
+from odyssey import BroadcastInfo, connect_to_stream
 
 
 def watch(webrtc_url: str, spectator_token: str) -> None:

@@ -7,29 +7,17 @@ Uses ODYSSEY_API_KEY, or an emulator on this machine if that isn't set. Needs Fl
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
 
 import flask
 import requests
+from service import open_client
 from werkzeug.serving import make_server
 
 from odyssey import ClientCredentials, Odyssey
-from odyssey.emulator import Emulator
-
-
-@contextlib.contextmanager
-def open_client() -> Iterator[Odyssey]:
-    if os.environ.get("ODYSSEY_API_KEY"):
-        with Odyssey() as client:
-            yield client
-    else:
-        with Emulator() as emulator, Odyssey(emulator.api_key, api_url=emulator.url) as client:
-            yield client
 
 
 def make_app(client: Odyssey) -> flask.Flask:

@@ -7,25 +7,10 @@ Uses ODYSSEY_API_KEY, or an emulator on this machine if that isn't set.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-from collections.abc import Iterator
 
 import numpy as np
-
-from odyssey import Odyssey
-from odyssey.emulator import Emulator
-
-
-@contextlib.contextmanager
-def open_client() -> Iterator[Odyssey]:
-    if os.environ.get("ODYSSEY_API_KEY"):
-        with Odyssey() as client:
-            yield client
-    else:
-        with Emulator() as emulator, Odyssey(emulator.api_key, api_url=emulator.url) as client:
-            yield client
+from service import open_client
 
 
 def sunset() -> np.ndarray:

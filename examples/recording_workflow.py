@@ -1,29 +1,22 @@
 """Stream and steer, hang up, then work with what was recorded.
 
-With ODYSSEY_API_KEY set it talks to the service (or to ODYSSEY_API_URL). Without a key it starts
-an emulator, which costs nothing and needs no network.
+    python examples/recording_workflow.py
+
+Uses ODYSSEY_API_KEY, or an emulator on this machine if that isn't set.
 """
 
-import contextlib
-import os
 import tempfile
 from pathlib import Path
+
+from service import open_client
 
 from odyssey import Odyssey
 
 
 def main() -> None:
-    with contextlib.ExitStack() as stack:
-        if os.environ.get("ODYSSEY_API_KEY"):
-            client = stack.enter_context(Odyssey())
-        else:
-            from odyssey.emulator import Emulator
-
-            emulator = stack.enter_context(Emulator())
-            client = stack.enter_context(Odyssey(emulator.api_key, api_url=emulator.url))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    with open_client() as client, tempfile.TemporaryDirectory() as folder:
         stream_id = record(client)
-        play_out(client, stream_id, folder)
+        play_out(client, stream_id, Path(folder))
 
 
 def record(client: Odyssey) -> str:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from .terminals import Terminal
+
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 
 #: What an example has to print, besides ending well.
 SAYS = {
+    "frames_to_numpy.py": ["clip (24, 704, 1280, 3)", "clip.npz"],
+    "opencv_window.py": ["1280x704", "opencv.png"],
+    "quickstart.py": ["48 frames", "applied: The cat stretches and yawns", "quickstart.png"],
     "recording_workflow.py": [
         "applied: The cat stretches and yawns",
         "interact  The cat stretches and yawns",
@@ -20,19 +26,29 @@ SAYS = {
         "downloaded: ",
         "played out: ",
     ],
+    "restart_after_limit.py": ["120 frames out of 3 streams"],
+    "show_and_record.py": ["showing frame ", "'Sparks fly up'", "96 frames, 0 dropped"],
 }
 
+#: Those that are no programs, or want keys pressed.
+OTHERS = {"service.py", "keyboard_control.py"}
 
-@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.glob("*.py")))
+
+def environment(temporary: Path) -> dict[str, str]:
+    """Without a key, and with a temporary folder of its own."""
+    temporary.mkdir()
+    own = {k: v for k, v in os.environ.items() if not k.startswith("ODYSSEY_")}
+    return {**own, "TMPDIR": str(temporary)}
+
+
+@pytest.mark.parametrize("name", sorted({path.name for path in FOLDER.glob("*.py")} - OTHERS))
 def test_it_runs(name: str, tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("ODYSSEY_")}
     # Nothing of the folder the tests are run from, and nothing left in the temporary one.
     temporary = tmp_path / "temporary"
-    temporary.mkdir()
     result = subprocess.run(
         [sys.executable, "-W", "error", str(FOLDER / name)],
         cwd=tmp_path,
-        env={**environment, "TMPDIR": str(temporary)},
+        env=environment(temporary),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -44,3 +60,42 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
     for text in SAYS.get(name, []):
         assert text in result.stdout
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX terminal")
+def test_keys_steer(tmp_path: Path) -> None:
+    """In a terminal, with keys that are pressed there."""
+    temporary = tmp_path / "temporary"
+    program = [sys.executable, "-W", "error", str(FOLDER / "keyboard_control.py")]
+    with Terminal(program, environment(temporary), tmp_path) as terminal:
+        terminal.wait_for("frames/s")
+        terminal.press("2")
+        terminal.wait_for("> Rain sets in")
+        terminal.press("x")
+        terminal.press("q")
+        terminal.wait_for("frames in all")
+        assert terminal.wait() == 0
+    assert "Traceback" not in terminal.screen
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_tests_of_a_program_pass(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(FOLDER / "testing")],
+        cwd=tmp_path,
+        env=environment(tmp_path / "temporary"),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "5 passed" in result.stdout
+
+
+def test_the_readme_lists_them() -> None:
+    readme = (FOLDER.parent / "README.md").read_text("utf-8")
+    listed = set(
+        re.findall(r"`(\w+\.py)`", readme.partition("## Examples")[2].partition("\n## ")[0])
+    )
+    assert listed == {path.name for path in FOLDER.glob("*.py")} - {"service.py"}

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from odyssey.emulator import Emulator
 
 from ..helpers import wait_until
+from ..terminals import Terminal
 
 DEADLINE = 60.0
 
@@ -105,42 +105,10 @@ class CommandLine:
 
     def on_a_terminal(self, *args: str, columns: int = 80) -> tuple[str, int]:
         """Runs a command on a terminal; returns what appeared there and the exit code."""
-        import fcntl
-        import pty
-        import struct
-        import termios
-
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "odyssey", *args],
-            cwd=self.folder,
-            env=self.env | {"TERM": "xterm"},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        chunks = []
-
-        def read() -> None:
-            # Linux raises at the end, macOS gives nothing.
-            try:
-                while chunk := os.read(ours, 4096):
-                    chunks.append(chunk)
-            except OSError:
-                pass
-
-        reader = threading.Thread(target=read, name="terminal")
-        reader.start()
-        try:
-            code = process.wait(DEADLINE)
-        finally:
-            process.kill()
-            process.wait()
-            reader.join(5)
-            os.close(ours)
-        return b"".join(chunks).decode(), code
+        command = [sys.executable, "-m", "odyssey", *args]
+        with Terminal(command, self.env, self.folder, columns) as terminal:
+            code = terminal.wait(DEADLINE)
+        return terminal.screen, code
 
     def start(self, *args: str) -> Running:
         """Starts a command; it is killed after the test if it runs still."""
