@@ -18,8 +18,9 @@ NO_KEY = (
 )
 
 
-#: Seconds without video that mean a dead peer; with what noticing takes it is below 3.
-DEFAULT_FRAME_TIMEOUT = 2.5
+#: Seconds without video that mean a dead peer. With what noticing takes it is below 3; a link that
+#: was gone for 2 has the rest of the time to carry a packet again.
+DEFAULT_FRAME_TIMEOUT = 2.8
 #: Seconds (about 46 days) from which on a time limit is none: timers of some systems end there.
 NO_LIMIT = 4e6
 #: Retries whose pauses are listed; nobody waits for more.

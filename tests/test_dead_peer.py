@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def test_fault_no_video_wakes_everybody(
         error = outcome.exception(10)
         assert isinstance(error, OdysseyConnectionError)
         assert not isinstance(error, OdysseyTimeoutError)
-        assert "no video came for 2." in str(error)
+        assert re.search(r"no video came for (2\.[89]|3\.\d) s", str(error))
         assert "although a stream runs" in str(error)
     assert time.monotonic() - began < NOTICED + BUSY
     assert client.current_status is ConnectionStatus.FAILED
@@ -177,7 +178,7 @@ def test_fault_a_spectators_peer_dies(on_air: BroadcastInfo, emulator: Emulator)
         watching.frames.get()
         emulator.faults.kill_peers()
         began = time.monotonic()
-        with pytest.raises(OdysseyConnectionError, match="was lost: no video came for 2"):
+        with pytest.raises(OdysseyConnectionError, match=r"was lost: no video came for [23]\."):
             list(watching.frames)
         assert time.monotonic() - began < NOTICED + BUSY
         assert gone.wait(5)

@@ -9,8 +9,11 @@ from collections.abc import Callable
 #: Seconds that the first video may take where none came before: some services send nothing between
 #: streams, and say that one has started while its first picture is still being made.
 FIRST_VIDEO = 10.0
-#: Seconds between two looks, at most; a tenth of the patience if that is less.
-LONGEST_INTERVAL = 0.25
+#: Seconds between two looks, at most; a twentieth of the patience if that is less. So much later
+#: than asked for may the silence be noticed.
+LONGEST_INTERVAL = 0.1
+#: Intervals that a look counts for, at most.
+COUNTED = 5
 
 
 class SilenceWatch:
@@ -56,7 +59,7 @@ class SilenceWatch:
             self._timer = None
 
     def _look_later(self, patience: float) -> None:
-        interval = min(patience / 10, LONGEST_INTERVAL)
+        interval = min(patience / 20, LONGEST_INTERVAL)
         self._timer = asyncio.get_running_loop().call_later(
             interval, self._look, patience, interval
         )
@@ -64,8 +67,8 @@ class SilenceWatch:
     def _look(self, patience: float, interval: float) -> None:
         now, heard = time.monotonic(), self._last_heard()
         # A process that was stopped, or whose machine slept, looks late: meanwhile it could not
-        # hear what may be waiting in the socket. So a look counts for two intervals at most.
-        passed = min(now - self._looked, 2 * interval)
+        # hear what may be waiting in the socket. So a look counts for a few intervals at most.
+        passed = min(now - self._looked, COUNTED * interval)
         self._looked = now
         if heard is not None and heard != self._heard:
             self._heard, self._allowed = heard, patience

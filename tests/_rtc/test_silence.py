@@ -11,6 +11,7 @@ import pytest
 
 from odyssey._rtc import silence
 from odyssey._rtc.silence import SilenceWatch
+from odyssey.config import DEFAULT_FRAME_TIMEOUT
 
 PATIENCE = 0.2
 
@@ -52,6 +53,24 @@ def test_it_speaks_once_when_nothing_came_for_as_long_as_it_waits() -> None:
         await asyncio.sleep(2 * PATIENCE)
         assert len(watched.lost) == 1
         assert watched.lost[0].startswith("no video came for 0.2")
+
+    run(scene())
+
+
+def test_by_default_a_pause_of_2_6_s_is_survived_and_one_of_3_is_not() -> None:
+    assert DEFAULT_FRAME_TIMEOUT + silence.LONGEST_INTERVAL < 3
+
+    async def scene() -> None:
+        watched = Watched()
+        watched.hear()
+        watch = watched.watch(DEFAULT_FRAME_TIMEOUT)
+        watch.start()
+        await asyncio.sleep(2.6)
+        assert not watched.lost
+        watched.hear()
+        began = time.monotonic()
+        await until(lambda: watched.lost)
+        assert 2.7 < time.monotonic() - began < 3.5  # on a busy machine
 
     run(scene())
 
