@@ -8,10 +8,20 @@ import textwrap
 from collections.abc import Mapping
 from types import TracebackType
 
+import attrs
+
 from odyssey.emulator import Emulator
 
 
-def environment(emulator: Emulator) -> Mapping[str, str]:
+@attrs.frozen
+class Service:
+    """An emulator in another process."""
+
+    url: str
+    api_key: str
+
+
+def environment(emulator: Emulator | Service) -> Mapping[str, str]:
     return {"ODYSSEY_API_KEY": emulator.api_key, "ODYSSEY_API_URL": emulator.url}
 
 
@@ -39,7 +49,7 @@ def run(
 class Program:
     """A script that is talked to, line by line. `with` starts it, and kills it if it still runs."""
 
-    def __init__(self, script: str, emulator: Emulator, *arguments: str) -> None:
+    def __init__(self, script: str, emulator: Emulator | Service, *arguments: str) -> None:
         self._command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
         self._environment = environment(emulator)
 
@@ -73,10 +83,13 @@ class Program:
             raise AssertionError(f"it ended: {self._process.stderr.read()}")
         return line.rstrip("\n")
 
-    def ask(self, line: str) -> str:
-        """What it answers."""
+    def tell(self, line: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
+
+    def ask(self, line: str) -> str:
+        """What it answers."""
+        self.tell(line)
         return self.says()
 
     def signal(self, number: int) -> None:
