@@ -2,6 +2,7 @@
 #
 #   make demo                       see it work: no key, no network but the package index
 #   make test                       lint, types and all tests
+#   make soak                       half an hour of streams under faults: does anything grow?
 #   make docs                       the documentation, in site/
 #   make bench                      what receiving costs; half an hour on a machine that does nothing else
 #   make demo PYTHON=python3.12     with another Python
@@ -10,11 +11,12 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs soak bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-all
@@ -22,6 +24,7 @@ demo: $(VENV)/.installed-all
 
 test: lint docs
 	$(BIN)/python -m pytest
+	$(BIN)/python -m tests.soak --minutes 2 --cycle 8 --seed 1
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -31,6 +34,9 @@ lint: $(VENV)/.installed-dev
 # What mkdocs says of its own future is not about these pages.
 docs: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak $(SOAK_ARGS)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

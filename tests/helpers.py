@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import psutil
 import requests
@@ -60,10 +60,17 @@ def open_files() -> int:
     return psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
 
 
+class Reachable(Protocol):
+    """An emulator, wherever it runs."""
+
+    url: str
+    api_key: str
+
+
 class FaultSwitch:
     """Switches an emulator's faults as another program would: over HTTP."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator | Reachable) -> None:
         self._url = emulator.url + "/emulator/faults"
         self._key = emulator.api_key
 
