@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from .cycle import Cycles, SoakError
-from .judge import judge
+from .judge import FEWEST, judge
 from .memory import give_back
 from .samples import Sample, look
 from .service import Service
@@ -87,7 +87,10 @@ def _report(cycles: Cycles) -> None:
 
 
 def _table(samples: Samples) -> bool:
-    """Prints what became of each number; whether all are flat."""
+    """Prints what became of each number; whether all are flat. Too few cycles can't tell."""
+    if len(samples["client"]) < FEWEST:
+        print(f"{len(samples['client'])} cycles are too few to tell: {FEWEST} are needed")
+        return False
     print("\n| | start | end | most | |\n|---|---|---|---|---|")
     flat = True
     for process, taken in samples.items():

@@ -9,6 +9,8 @@ import attrs
 
 #: Samples that are left out at the beginning: modules load, pools fill, libav makes its tables.
 WARM_UP = 3
+#: Samples from which on there is a first and a last third.
+FEWEST = WARM_UP + 3
 
 
 @attrs.frozen
@@ -31,7 +33,7 @@ def judge(values: Sequence[float], allowed: float) -> Verdict:
     """
     kept = values[WARM_UP:]
     third = len(kept) // 3
-    if third < 1:
-        raise ValueError(f"{len(values)} samples are too few: {WARM_UP + 3} are needed")
+    if len(values) < FEWEST:
+        raise ValueError(f"{len(values)} samples are too few: {FEWEST} are needed")
     start, end = statistics.median(kept[:third]), statistics.median(kept[-third:])
     return Verdict(start, end, max(kept), end - start <= allowed)
