@@ -54,7 +54,8 @@ def main() -> None:
         client.connect()
         with client.stream("A train crossing a bridge", portrait=False):
             capture = client.capture()
-            width, height = (capture.get(p) for p in (3, 4))  # cv2.CAP_PROP_FRAME_WIDTH, _HEIGHT
+            width = capture.get(cv2.CAP_PROP_FRAME_WIDTH)
+            height = capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
             print(f"{width:.0f}x{height:.0f}, {capture.get(cv2.CAP_PROP_FPS):.0f} frames/s")
             picture = play(capture, seconds)
             print(f"{capture.get(cv2.CAP_PROP_POS_FRAMES):.0f} frames with outlines")
