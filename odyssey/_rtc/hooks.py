@@ -66,20 +66,17 @@ def bound_gathering(pc: RTCPeerConnection, *, trickle: bool = False) -> None:
     trickle: STUN servers are left to `reflexive_candidates`, so that nothing waits for one that is
         silent.
     """
-    for transport in _ice_transports(pc):
-        agent = getattr(transport.iceGatherer, "_connection", None)
+    for agent in _ice_agents(pc):
         gather = getattr(agent, "get_component_candidates", None)
-        if agent is None or gather is None or isinstance(gather, _Gathering):
-            continue
-        agent.get_component_candidates = _Gathering(agent, gather, trickle)
+        if gather is not None and not isinstance(gather, _Gathering):
+            agent.get_component_candidates = _Gathering(agent, gather, trickle)
 
 
 async def stop_gathering(pc: RTCPeerConnection) -> None:
     """Called before `pc.close()`, which doesn't know of sockets that are still being opened: they
     would stay open for ever.
     """
-    for transport in _ice_transports(pc):
-        agent = getattr(transport.iceGatherer, "_connection", None)
+    for agent in _ice_agents(pc):
         gathering = getattr(agent, "get_component_candidates", None)
         if isinstance(gathering, _Gathering):
             await gathering.stop()
@@ -133,8 +130,7 @@ class _Gathering:
 
 def awaits_reflexive(pc: RTCPeerConnection) -> bool:
     """Whether `reflexive_candidates` has anybody to ask."""
-    agents = (getattr(t.iceGatherer, "_connection", None) for t in _ice_transports(pc))
-    return any(getattr(agent, _STUN_SERVER, None) is not None for agent in agents)
+    return any(getattr(agent, _STUN_SERVER, None) is not None for agent in _ice_agents(pc))
 
 
 async def reflexive_candidates(pc: RTCPeerConnection) -> AsyncGenerator[str, None]:
@@ -144,8 +140,7 @@ async def reflexive_candidates(pc: RTCPeerConnection) -> AsyncGenerator[str, Non
     sent from the host's candidates comes from them.
     """
     queries = []
-    for transport in _ice_transports(pc):
-        agent = getattr(transport.iceGatherer, "_connection", None)
+    for agent in _ice_agents(pc):
         server = getattr(agent, _STUN_SERVER, None)
         if server is None:
             continue
@@ -171,11 +166,13 @@ async def _reflexive(protocol: Any, server: tuple[str, int]) -> str | None:
     return str(found.to_sdp())
 
 
-def _ice_transports(pc: RTCPeerConnection) -> set[Any]:
+def _ice_agents(pc: RTCPeerConnection) -> list[Any]:
+    """Those of aioice, one for each transport."""
     transports = {t.receiver.transport.transport for t in pc.getTransceivers()}
     if pc.sctp is not None:
         transports.add(pc.sctp.transport.transport)
-    return transports
+    agents = [getattr(transport.iceGatherer, "_connection", None) for transport in transports]
+    return [agent for agent in agents if agent is not None]
 
 
 def receive_through(

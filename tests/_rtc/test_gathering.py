@@ -7,26 +7,17 @@ import contextlib
 from collections.abc import Coroutine
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection
 
 from odyssey._rtc.peer import Peer
 from odyssey._rtc.whep import Spectator
 
 from ..fuzz.test_connection import Nobody as NoAudience
+from ..fuzz.test_connection import offer_sdp
 from ..helpers import open_sockets
 from .test_peer import Nobody
 
 #: More than gathering takes on a machine with some addresses.
 TURNS = 40
-
-
-async def an_offer() -> str:
-    service = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    service.createDataChannel("clientToStreamer")
-    await service.setLocalDescription(await service.createOffer())
-    sdp = str(service.localDescription.sdp)
-    await service.close()
-    return sdp
 
 
 async def ended(
@@ -45,8 +36,9 @@ async def ended(
 
 @pytest.mark.parametrize("cancelled", [True, False])
 def test_no_socket_is_left_whenever_an_answer_is_ended(cancelled: bool) -> None:
+    offer = offer_sdp()
+
     async def scenario() -> None:
-        offer = await an_offer()
         before = open_sockets()
         for turns in range(TURNS):
             peer = Peer([], Nobody())
