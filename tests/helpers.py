@@ -11,8 +11,6 @@ from typing import Any, Protocol, TypeVar
 import psutil
 import requests
 
-from odyssey.emulator import Emulator
-
 T = TypeVar("T")
 
 #: Threads that our own code and what it uses start. pytest-timeout's and the like are not ours.
@@ -61,16 +59,18 @@ def open_files() -> int:
 
 
 class Reachable(Protocol):
-    """An emulator, wherever it runs."""
+    """An emulator, in this process or another."""
 
-    url: str
-    api_key: str
+    @property
+    def url(self) -> str: ...
+    @property
+    def api_key(self) -> str: ...
 
 
 class FaultSwitch:
     """Switches an emulator's faults as another program would: over HTTP."""
 
-    def __init__(self, emulator: Emulator | Reachable) -> None:
+    def __init__(self, emulator: Reachable) -> None:
         self._url = emulator.url + "/emulator/faults"
         self._key = emulator.api_key
 

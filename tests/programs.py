@@ -8,25 +8,15 @@ import textwrap
 from collections.abc import Mapping
 from types import TracebackType
 
-import attrs
-
-from odyssey.emulator import Emulator
+from .helpers import Reachable
 
 
-@attrs.frozen
-class Service:
-    """An emulator in another process."""
-
-    url: str
-    api_key: str
-
-
-def environment(emulator: Emulator | Service) -> Mapping[str, str]:
+def environment(emulator: Reachable) -> Mapping[str, str]:
     return {"ODYSSEY_API_KEY": emulator.api_key, "ODYSSEY_API_URL": emulator.url}
 
 
 def run(
-    script: str, emulator: Emulator, *arguments: str, seconds: float = 30
+    script: str, emulator: Reachable, *arguments: str, seconds: float = 30
 ) -> subprocess.CompletedProcess[str]:
     """The script's end; warnings of unclosed things are on."""
     return subprocess.run(
@@ -49,7 +39,7 @@ def run(
 class Program:
     """A script that is talked to, line by line. `with` starts it, and kills it if it still runs."""
 
-    def __init__(self, script: str, emulator: Emulator | Service, *arguments: str) -> None:
+    def __init__(self, script: str, emulator: Reachable, *arguments: str) -> None:
         self._command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
         self._environment = environment(emulator)
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 
 import attrs
 
-from ..programs import Program, Service
-from .network import SERVICE_ADDRESS, Network, network
+from ..programs import Program
+from ..services import EmulatorProcess
+from .network import SERVICE_ADDRESS, network
 from .program import Connecting, Streaming
 from .scenarios import Scenario
 
@@ -33,7 +30,10 @@ def run(scenario: Scenario, seconds: float) -> Seen:
     """
     arguments = seconds + scenario.outage, scenario.connect_timeout, scenario.frame_timeout
     script = f"from tests.network.program import main; main{arguments}"
-    with network(scenario) as net, _emulator(net) as service:
+    with contextlib.ExitStack() as stack:
+        net = stack.enter_context(network(scenario))
+        with net.service.entered():
+            service = stack.enter_context(EmulatorProcess("--host", SERVICE_ADDRESS))
         with net.client.entered(), Program(script, service) as program:
             connecting = Connecting(**json.loads(program.says()))
             if connecting.error is not None:
@@ -46,17 +46,3 @@ def run(scenario: Scenario, seconds: float) -> Seen:
             streaming = Streaming(**json.loads(program.says()))
             again = Connecting(**json.loads(program.ask("again")))
             return Seen(connecting, streaming, again)
-
-
-@contextlib.contextmanager
-def _emulator(net: Network) -> Iterator[Service]:
-    command = ["-m", "odyssey", "emulator", "--host", SERVICE_ADDRESS, "--json"]
-    with net.service.entered():
-        process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True)
-    with process:
-        assert process.stdout is not None
-        try:
-            yield Service(**json.loads(process.stdout.readline()))
-        finally:
-            process.send_signal(signal.SIGTERM)  # it removes its files
-            process.wait(15)

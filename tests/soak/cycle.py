@@ -19,7 +19,8 @@ from odyssey import (
 from odyssey.emulator import read_frame_number
 from odyssey.emulator.faults import CATALOGUE
 
-from .service import Service
+from ..helpers import FaultSwitch
+from ..services import EmulatorProcess
 
 T = TypeVar("T")
 
@@ -27,14 +28,8 @@ T = TypeVar("T")
 TIMEOUT = 4.0
 LATE = 3.0
 
-#: Those that `simulate` meets, and those that a recording does.
-RENDERED = [name for name in CATALOGUE if name.startswith("simulation")]
-FAULTS = [name for name in CATALOGUE if name not in RENDERED]
-
-SCRIPT = [
-    {"timestamp_ms": 0, "start": {"prompt": "A harbour"}},
-    {"timestamp_ms": 500, "end": {}},
-]
+#: All but those of simulations, which need no connection.
+FAULTS = [name for name in CATALOGUE if not name.startswith("simulation")]
 
 
 class SoakError(Exception):
@@ -44,12 +39,13 @@ class SoakError(Exception):
 class Cycles:
     """Goes through cycles with one client, or now and then a new one; counts what it sees."""
 
-    def __init__(self, service: Service, random: random.Random, folder: Path) -> None:
+    def __init__(self, service: EmulatorProcess, random: random.Random, folder: Path) -> None:
         self.errors: collections.Counter[str] = collections.Counter()
         self.faults: collections.Counter[str] = collections.Counter()
         self.frames = 0
         self.slowest: dict[str, float] = {}
         self._service, self._random, self._folder = service, random, folder
+        self._faults = FaultSwitch(service)
         self._client = self._new_client()
 
     def close(self) -> None:
@@ -67,17 +63,18 @@ class Cycles:
         self.faults[name] += 1
         try:
             self._break(name)
-            self._service.faults.off()
+            self._faults.off()
             self._client.disconnect()
             if self._random.random() < 0.3:
                 self._client.close()
                 self._client = self._new_client()
             self._work(until)
             self._client.disconnect()
+            self._client.frames.clear()  # up to 43 MB that nobody read
         except SoakError as exc:
             raise SoakError(f"{name}: {exc}") from exc.__cause__
         finally:
-            self._service.faults.off()
+            self._faults.off()
         return name
 
     def _new_client(self) -> Odyssey:
@@ -87,11 +84,11 @@ class Cycles:
         """All that a program might call, under the fault: it returns or fails, but in time."""
         client, early = self._client, self._random.random() < 0.5
         if early:
-            self._service.faults.on(name)
+            self._faults.on(name)
         self._try("connect", client.connect)
         stream_id = self._try("start_stream", lambda: client.start_stream("A harbour"))
         if not early:
-            self._service.faults.on(name)
+            self._faults.on(name)
         for prompt in ("Rain sets in", "The sun comes out"):
             self._try("frames", lambda: self._read(client.frames, 30))
             self._try("interact", lambda p=prompt: client.interact(p))  # type: ignore[misc]
