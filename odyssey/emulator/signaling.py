@@ -40,6 +40,7 @@ MAX_MESSAGE = 64 * 1024 * 1024
 _LARGE = 64 * 1024  # characters of JSON that are not parsed on the loop
 _WATCH_INTERVAL = 0.05
 _LAST_WORD_SECONDS = 0.3  # from an error on the data channel to the closing of the socket
+_GOODBYE_SECONDS = 0.5  # a client that leaves may close its peer before its last message is read
 
 
 @attrs.frozen(kw_only=True)
@@ -311,11 +312,25 @@ class Connection:
             await self._end_at_limit()
         elif streamer.stream is None and now - streamer.idle_since >= limits.idle_seconds:
             await self.close(WSCloseCode.GOING_AWAY, "idle")
-        elif streamer.peer.ended.is_set() or now - self._heard >= limits.keepalive_seconds:
-            logger.info("session %s: the client is gone", self.session.id)
-            await self._send(type="error", reason="streamer_disconnected")
-            self._stopping.set()
-            await self._socket.close(code=WSCloseCode.INTERNAL_ERROR)
+        elif streamer.peer.ended.is_set():
+            await self._await_goodbye()
+        elif now - self._heard >= limits.keepalive_seconds:
+            await self._drop_client()
+
+    async def _await_goodbye(self) -> None:
+        """The peer has ended: a client that left as it should has said so on the socket, perhaps in
+        a message that is not read yet, and which a closing socket would lose.
+        """
+        try:
+            await asyncio.wait_for(self._over.wait(), _GOODBYE_SECONDS)
+        except asyncio.TimeoutError:
+            await self._drop_client()
+
+    async def _drop_client(self) -> None:
+        logger.info("session %s: the client is gone", self.session.id)
+        await self._send(type="error", reason="streamer_disconnected")
+        self._stopping.set()
+        await self._socket.close(code=WSCloseCode.INTERNAL_ERROR)
 
     async def _end(self) -> None:
         # At once: a client that lost its socket may try again before the peer has closed.

@@ -109,6 +109,18 @@ async def test_the_client_closes_its_peer(emulator: Emulator, rest: Rest) -> Non
         assert messages[-1] == {"type": "error", "reason": "streamer_disconnected"}
 
 
+async def test_a_goodbye_after_the_peer_has_closed(emulator: Emulator, rest: Rest) -> None:
+    """Fault: the emulator sees the peer's end some looks before it reads what the client said."""
+    async with signaling(rest.provision()) as socket:
+        client = Client(socket.socket)
+        await client.handshake()
+        await client.close()
+        await asyncio.sleep(0.2)
+        await client.leave()
+        assert await socket.closed() == (1000, [])
+    assert emulator.connections[0].client_disconnecting
+
+
 def test_a_plain_request_to_the_socket(rest: Rest) -> None:
     session = rest.provision()
     url = socket_url(session).replace("ws", "http", 1)
