@@ -21,8 +21,8 @@ def open_client(stream_seconds: float = 150.0) -> Iterator[Odyssey]:
         return
     from odyssey.emulator import Emulator, Limits
 
-    with (
-        Emulator(limits=Limits(stream_seconds=stream_seconds)) as emulator,
-        Odyssey(emulator.api_key, api_url=emulator.url) as client,
-    ):
-        yield client
+    with Emulator(limits=Limits(stream_seconds=stream_seconds)) as emulator:
+        # Where worker processes look, too.
+        os.environ.update(ODYSSEY_API_KEY=emulator.api_key, ODYSSEY_API_URL=emulator.url)
+        with Odyssey() as client:
+            yield client

@@ -6,6 +6,8 @@ a comment that begins with `<!-- run`. Blocks that define tests are pytest's.
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -14,8 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from .ray_settings import quiet_ray
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+#: What a page's blocks need that is not installed everywhere.
+NEEDS = {"pipelines.md": ("ray", "torch")}
 
 _BLOCK = re.compile(r"^(?:```python\n(.*?)^```$|<!-- run\n(.*?)^-->$)", re.MULTILINE | re.DOTALL)
 
@@ -38,17 +45,19 @@ def placed(page: Path, line: int, code: str) -> str:
     return "\n" * line + code
 
 
-def python(*arguments: str, folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", *arguments],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+def python(*arguments: str, folder: Path, uses_ray: bool = False) -> None:
+    with quiet_ray() as (flags, settings):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", *(flags if uses_ray else []), *arguments],
+            cwd=folder,
+            env=os.environ | settings,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=110,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout
 
 
@@ -71,6 +80,10 @@ with Emulator() as emulator:
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_every_block_runs(page: Path, tmp_path: Path) -> None:
+    needs = NEEDS.get(page.name, ())
+    missing = [name for name in needs if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed")
     paths = []
     for line, code in blocks(page):
         if not is_test(code):
@@ -78,7 +91,7 @@ def test_every_block_runs(page: Path, tmp_path: Path) -> None:
             paths[-1].write_text(placed(page, line, code), encoding="utf-8")
     folder = tmp_path / "work"
     folder.mkdir()
-    python("-c", RUN, str(page), *map(str, paths), folder=folder)
+    python("-c", RUN, str(page), *map(str, paths), folder=folder, uses_ray="ray" in needs)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,391 @@
+"""Recordings and simulations on a Ray cluster; needs the extra `ray`.
+
+```python
+from odyssey.integrations.ray import read_recordings, simulate
+
+table = simulate(["A cat on a windowsill", "A fox at dawn"], seconds=5).materialize()
+frames = read_recordings([row["stream_id"] for row in table.iter_rows()], step=12)
+for batch in frames.iter_batches(batch_size=16):
+    print(batch["image"].shape)     # (16, 1280, 704, 3), uint8
+```
+
+What workers do is logged there; Ray shows it in the program that started them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+
+from odyssey import Odyssey
+from odyssey._deadline import Deadline
+from odyssey.config import check_count, check_text, check_timeout
+from odyssey.errors import (
+    AccountSuspendedError,
+    MonthlyLimitReachedError,
+    OdysseyAuthError,
+    OdysseyError,
+    OdysseyNotFoundError,
+    OdysseyUsageError,
+)
+from odyssey.frames import VideoFrame
+from odyssey.integrations._client_options import ClientOptions
+from odyssey.models import Recording, SimulationJobDetail, StreamRecordingInfo
+
+try:
+    import ray
+    from ray.data import Dataset, Datasource, ReadTask
+    from ray.data.block import BlockAccessor, BlockMetadata
+except ImportError as exc:
+    raise ImportError(
+        'odyssey.integrations.ray needs Ray Data: pip install "odyssey-sync[ray]"'
+    ) from exc
+
+__all__ = ["Failure", "Failures", "read_recordings", "simulate"]
+
+logger = logging.getLogger(__name__)
+
+#: Frames in a block: 43 MB of the usual ones. Always the same, so that a block which a worker makes
+#: again, because another one died, has the same frames.
+_BLOCK_FRAMES = 16
+_PAUSE_SECONDS = 1.0  # before a recording is tried again, and between looks at a full queue
+_REPORT_SECONDS = 30.0
+_WAITING_CPUS = 0.1  # a task that waits for a simulation does nothing else
+
+
+@attrs.frozen
+class Failure:
+    """A recording that could not be read, or not to its end.
+
+    Attributes:
+        stream_id: whose.
+        error: the class of the last error, such as `"OdysseyNotFoundError"`.
+        message: its text.
+        frames: how many frames had been read before; they are in the data set.
+    """
+
+    stream_id: str
+    error: str
+    message: str
+    frames: int
+
+
+class Failures:
+    """Where the tasks of `read_recordings` report, from whichever machine they run on.
+
+    Held by an actor of the cluster, which ends with the last reference to this object. May be
+    given to several data sets, and sent to tasks.
+
+    Example:
+        ```python
+        failures = Failures()
+        read_recordings(stream_ids, failures=failures).write_parquet("frames")
+        for failure in failures.list():
+            print(failure.stream_id, failure.error, failure.message)
+        ```
+    """
+
+    def __init__(self) -> None:
+        self._actor: Any = ray.remote(num_cpus=0)(_Reports).remote()
+
+    def list(self, timeout: float | None = 30.0) -> list[Failure]:
+        """What was reported so far, one for each stream.
+
+        Raises:
+            ray.exceptions.RayError: the cluster or the actor is gone, or does not answer in time.
+        """
+        return list(ray.get(self._actor.all.remote(), timeout=timeout))
+
+    def _report(self, failure: Failure) -> None:
+        try:
+            ray.get(self._actor.add.remote(failure), timeout=_REPORT_SECONDS)
+        except ray.exceptions.RayError as exc:
+            # What was read is worth more than the report, which is in the log, too.
+            logger.warning("could not report that %s failed: %r", failure.stream_id, exc)
+
+
+class _Reports:
+    """The actor's inside. A task that runs again reports again: the last word counts."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, Failure] = {}
+
+    def add(self, failure: Failure) -> None:
+        self._failures[failure.stream_id] = failure
+
+    def all(self) -> list[Failure]:
+        return [*self._failures.values()]
+
+
+def read_recordings(
+    recordings: Iterable[Recording | StreamRecordingInfo | str],
+    start: int = 0,
+    stop: int | None = None,
+    step: int = 1,
+    *,
+    tries: int = 3,
+    failures: Failures | None = None,
+    concurrency: int | None = None,
+    api_key: str | None = None,
+    api_url: str | None = None,
+    timeout: float | None = 30.0,
+) -> Dataset:
+    """The frames of recordings as a `ray.data.Dataset`, with one read task for each recording.
+
+    Its columns: `image`, uint8 (height, width, 3), RGB; `stream_id`; `index`, the frame's position
+    in the recording; `timestamp_ms`, its time in it. Frames of one recording are in order.
+
+    A task downloads and decodes on its worker, with a client of its own; addresses are asked for
+    there, and again when they have expired. A recording that fails is tried again, from the frame
+    on that is missing. If it fails for good, that is logged and the others go on.
+    A worker that dies is replaced by Ray, without losing or doubling a frame.
+
+    Args:
+        recordings: recordings, entries of a list of them, or stream ids.
+        start, stop, step: which frames of each, as `client.recordings.frames`.
+        tries: how often a recording may fail, all in all.
+        failures: is told what failed for good.
+        concurrency: the most tasks at once; Ray's own choice by default.
+        api_key, api_url, timeout: of the workers' clients; the workers' environment's by default.
+            Sent to the workers with the tasks, and shown nowhere.
+
+    Raises:
+        ValueError, TypeError: an argument is wrong. Nothing was sent.
+        OdysseyAuthError: the key was refused; raised where the data set is consumed, within Ray's
+            `RayTaskError`. It ends the whole, as no recording can be read.
+
+    Example:
+        ```python
+        frames = read_recordings([stream_id], step=24)      # one a second
+        bright = frames.map(lambda row: {"mean": row["image"].mean()})
+        ```
+    """
+    if isinstance(recordings, str):
+        raise TypeError("recordings must be a sequence of recordings or ids, not a str")
+    reading = _Reading(
+        stream_id="",
+        start=check_count(start, "start", 0),
+        stop=None if stop is None else check_count(stop, "stop", 0),
+        step=check_count(step, "step", 1),
+        tries=check_count(tries, "tries", 1),
+        failures=failures,
+        options=ClientOptions(api_key, api_url, timeout),
+    )
+    reading.options.check()
+    # The ids alone: presigned addresses would be old by the time a worker comes to them.
+    ids = [r if isinstance(r, str) else r.stream_id for r in recordings]
+    if not ids:
+        raise ValueError("recordings is empty; it needs at least one")
+    tasks = [attrs.evolve(reading, stream_id=check_text(id_, "recordings")) for id_ in ids]
+    frames: Dataset = ray.data.read_datasource(
+        _RecordingsDatasource(tasks), concurrency=concurrency, override_num_blocks=len(tasks)
+    )
+    return frames
+
+
+class _RecordingsDatasource(Datasource):
+    """One read task for each recording."""
+
+    def __init__(self, tasks: list[_Reading]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._tasks = tasks
+
+    def get_name(self) -> str:
+        return "OdysseyRecordings"
+
+    def estimate_inmemory_data_size(self) -> int | None:
+        return None
+
+    def get_read_tasks(
+        self,
+        parallelism: int,  # noqa: ARG002 - Ray gives it by name
+        per_task_row_limit: int | None = None,
+        data_context: Any = None,  # noqa: ARG002
+    ) -> list[ReadTask]:
+        unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+        return [ReadTask(t, unknown, per_task_row_limit=per_task_row_limit) for t in self._tasks]
+
+
+@attrs.frozen(kw_only=True)
+class _Reading:
+    """Reads one recording, where it is called."""
+
+    stream_id: str
+    start: int
+    stop: int | None
+    step: int
+    tries: int
+    failures: Failures | None
+    options: ClientOptions
+
+    def __call__(self) -> Iterator[Any]:
+        frames: list[VideoFrame] = []
+        with self.options.client() as client:
+            for frame in self._frames(client):
+                frames.append(frame)
+                if len(frames) == _BLOCK_FRAMES:
+                    yield _block(self.stream_id, frames)
+                    frames = []
+        if frames:
+            yield _block(self.stream_id, frames)
+
+    def _frames(self, client: Odyssey) -> Iterator[VideoFrame]:
+        """Each frame once, however often the recording fails in between."""
+        read = failed = 0
+        while True:
+            next_ = self.start + read * self.step
+            try:
+                for frame in client.recordings.frames(self.stream_id, next_, self.stop, self.step):
+                    yield frame
+                    read += 1
+            except OdysseyAuthError:
+                raise
+            except OdysseyError as exc:
+                failed += 1
+                if failed == self.tries or isinstance(exc, OdysseyNotFoundError):
+                    self._give_up(exc, read)
+                    return
+                logger.warning("recording %s is tried again: %s", self.stream_id, exc)
+                time.sleep(_PAUSE_SECONDS * failed)
+            else:
+                return
+
+    def _give_up(self, exc: OdysseyError, read: int) -> None:
+        logger.warning("recording %s failed after %d frames: %s", self.stream_id, read, exc)
+        if self.failures is not None:
+            self.failures._report(Failure(self.stream_id, type(exc).__name__, str(exc), read))
+
+
+def _block(stream_id: str, frames: list[VideoFrame]) -> Any:
+    return BlockAccessor.batch_to_block(
+        {
+            "image": np.stack([frame.data for frame in frames]),
+            "stream_id": np.array([stream_id] * len(frames)),
+            "index": np.array([frame.index for frame in frames]),
+            "timestamp_ms": np.array([frame.timestamp_ms for frame in frames]),
+        }
+    )
+
+
+def simulate(
+    prompts: Iterable[str] | Dataset,
+    seconds: float = 5.0,
+    portrait: bool = True,
+    *,
+    column: str = "prompt",
+    at_once: int = 10,
+    wait: float | None = 3600.0,
+    api_key: str | None = None,
+    api_url: str | None = None,
+    timeout: float | None = 30.0,
+) -> Dataset:
+    """Renders a video of each prompt; a table of what came of them, as a `ray.data.Dataset`.
+
+    Each row of `prompts` gets the columns `job_id`, `stream_id` (for `read_recordings` and
+    `client.recordings`) and `error`: what went wrong, in words, or None. A row that fails, such as
+    one whose prompt is refused, leaves the others alone.
+
+    Like every data set this one is lazy, and renders again each time it is consumed:
+    `.materialize()` renders once. A row whose worker dies is submitted again; the job that it had
+    submitted goes on, and costs what it costs.
+
+    Args:
+        prompts: prompts, or a data set with a column of them.
+        seconds: the length of each video.
+        portrait: 704x1280, else 1280x704.
+        column: the column with the prompts.
+        at_once: the most jobs that are queued or rendered at once. The service takes ten
+            queued ones of an account; while others fill the queue, a row waits for its place.
+        wait: seconds that a row may take, its place in the queue included; None for no limit.
+        api_key, api_url, timeout: as `read_recordings`.
+
+    Raises:
+        ValueError, TypeError: an argument is wrong. Nothing was sent.
+        OdysseyAuthError: as `read_recordings`.
+
+    Example:
+        ```python
+        table = simulate(["A cat", "A dog"], seconds=3).materialize()
+        lost = [row["prompt"] for row in table.iter_rows() if row["error"]]
+        ```
+    """
+    if isinstance(prompts, str):
+        raise TypeError("prompts must be several, not a str")
+    rendering = _Rendering(
+        column=check_text(column, "column"),
+        milliseconds=_milliseconds(seconds),
+        portrait=bool(portrait),
+        wait=check_timeout(wait, "wait"),
+        options=ClientOptions(api_key, api_url, timeout),
+    )
+    rendering.options.check()
+    check_count(at_once, "at_once", 1)
+    if not isinstance(prompts, Dataset):
+        rows = [{column: check_text(prompt, "prompts")} for prompt in prompts]
+        if not rows:
+            raise ValueError("prompts is empty; it needs at least one")
+        prompts = ray.data.from_items(rows, override_num_blocks=len(rows))
+        at_once = min(at_once, len(rows))  # more tasks than rows, and Ray warns
+    else:
+        prompts = prompts.repartition(target_num_rows_per_block=1)
+    return prompts.map(
+        rendering, compute=ray.data.TaskPoolStrategy(at_once), num_cpus=_WAITING_CPUS
+    )
+
+
+def _milliseconds(seconds: object) -> int:
+    if seconds is None:
+        raise TypeError("seconds must be a number, not None")
+    checked = check_timeout(seconds, "seconds")
+    if checked is None or checked < 0.001:
+        raise ValueError(f"seconds must be a video's length in seconds, not {seconds!r}")
+    return round(1000 * checked)
+
+
+@attrs.frozen(kw_only=True)
+class _Rendering:
+    """Renders the prompt of one row, where it is called."""
+
+    column: str
+    milliseconds: int
+    portrait: bool
+    wait: float | None
+    options: ClientOptions
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        done: dict[str, Any] = {"job_id": None, "stream_id": None, "error": None}
+        try:
+            with self.options.client() as client:
+                deadline = Deadline.after(self.wait)
+                job = self._submit(client, row[self.column], deadline)
+                done["job_id"] = job.job_id
+                finished = client.simulations.wait(job, deadline.remaining(), _PAUSE_SECONDS)
+                done["stream_id"] = finished.streams[0].stream_id
+        except OdysseyAuthError:
+            raise
+        except (OdysseyError, ValueError, TypeError) as exc:
+            done["error"] = f"{type(exc).__name__}: {exc}"
+            logger.warning("a simulation failed: %s", exc)
+        return row | done
+
+    def _submit(self, client: Odyssey, prompt: Any, deadline: Deadline) -> SimulationJobDetail:
+        """Waits for a place in the queue."""
+        script = [
+            {"timestamp_ms": 0, "start": {"prompt": prompt}},
+            {"timestamp_ms": self.milliseconds, "end": {}},
+        ]
+        while True:
+            try:
+                return client.simulations.submit(script=script, portrait=self.portrait)
+            except (MonthlyLimitReachedError, AccountSuspendedError):
+                raise
+            except OdysseyUsageError as exc:
+                if deadline.passed():
+                    raise
+                logger.info("waiting for a place in the queue: %s", exc)
+                time.sleep(_PAUSE_SECONDS)
