@@ -7,10 +7,12 @@ import queue
 from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver import Chrome
 
 from odyssey import BroadcastInfo, Odyssey
 from odyssey.emulator import Emulator
 
+from .chromium import start_chromium
 from .helpers import open_sockets, our_threads, wait_until
 
 
@@ -62,3 +64,11 @@ def on_air(client: Odyssey) -> BroadcastInfo:
     client.connect(on_broadcast_ready=announced.put)
     client.start_stream("A cat", broadcast=True)
     return announced.get(timeout=5)
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """One browser for all tests; each of them loads its own page."""
+    driver = start_chromium(tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()

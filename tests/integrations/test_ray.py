@@ -162,16 +162,14 @@ def test_a_recording_that_breaks_off_goes_on_where_it_was(
 
 
 def test_a_worker_that_is_killed_half_way_loses_nothing(
-    cluster: Path, client: Odyssey, service: dict[str, Any]
+    cluster: Path, client: Odyssey, service: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault: the processes that read are killed once the first frames have come."""
     stream_ids = record(client, 6, "A fox", "A boat")
-    context = ray.data.DataContext.get_current().copy()
-    context.target_max_block_size = 20_000_000  # else all is one block
-    with ray.data.DataContext.current(context):
-        frames = read_recordings(stream_ids, step=2, **service)
-        rows = iter(frames.iter_rows())
-        first = next(rows)
+    context = ray.data.DataContext.get_current()
+    monkeypatch.setattr(context, "target_max_block_size", 20_000_000)  # else all is one block
+    rows = iter(read_recordings(stream_ids, step=2, **service).iter_rows())
+    first = next(rows)
     killed = reading_workers()
     assert killed
     for process in killed:

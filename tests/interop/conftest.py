@@ -1,8 +1,7 @@
-"""The browser, the pages, and what has to be installed for both."""
+"""The pages, and what has to be installed for them."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -15,28 +14,17 @@ import pytest
 
 from odyssey.emulator import Emulator
 
-from .browser import Page, start_browser
+from ..chromium import find_program
+from .page import Page
 
 _WEB = Path(__file__).parent / "web"
 _INSTALL_SECONDS = 300
 
 
-def _program(*names: str) -> str:
-    """The first of these programs that is there. On CI they have to be; elsewhere one may skip."""
-    for name in names:
-        found = shutil.which(name)
-        if found:
-            return found
-    missing = f"{names[0]} is not installed (Debian: apt-get install chromium chromium-driver npm)"
-    if os.environ.get("CI"):
-        pytest.fail(missing)
-    pytest.skip(missing)
-
-
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the pages and the web SDK from its registry, bundled."""
-    npm = _program("npm")
+    npm = find_program("npm")
     folder = tmp_path_factory.mktemp("web")
     shutil.copytree(_WEB, folder, dirs_exist_ok=True)
     quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
@@ -72,15 +60,6 @@ def pages(bundle: Path) -> Iterator[str]:
         assert port is not None
         yield f"http://127.0.0.1:{port[1]}"
         process.terminate()
-
-
-@pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One browser for all tests; each of them loads its own page."""
-    chromium = _program("chromium", "chromium-browser", "google-chrome")
-    driver = start_browser(tmp_path_factory.mktemp("chromium"), chromium, _program("chromedriver"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from odyssey import BroadcastInfo, Odyssey, connect_to_stream
 from odyssey.emulator import Emulator, read_frame_number
 
 from ..helpers import wait_until
-from .browser import Page, WebError
+from .page import Page, WebError
 
 _WATCH = """
 window.watching = await odyssey.Odyssey.connectToStream(...args);

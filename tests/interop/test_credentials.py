@@ -11,7 +11,7 @@ from odyssey import ClientCredentials, Odyssey, OdysseyError
 from odyssey.emulator import Emulator, read_frame_number
 
 from ..helpers import wait_until
-from .browser import Page, WebError
+from .page import Page, WebError
 
 _CONNECT = """
 window.client = new odyssey.Odyssey();

@@ -10,7 +10,7 @@ import pytest
 from odyssey.emulator import Emulator, faults
 
 from ..helpers import wait_until
-from .browser import Page, WebError
+from .page import Page, WebError
 
 _REJECTION = """
 try {

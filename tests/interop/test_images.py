@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from odyssey.emulator import Emulator
 
 from ..helpers import wait_until
-from .browser import Page, WebError
+from .page import Page, WebError
 
 _START = """
 const [image] = document.querySelector("input[type=file]").files;

@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from odyssey.emulator import Emulator
 
 from ..helpers import wait_until
-from .browser import Page
+from .page import Page
 from .test_recordings import record
 
 

@@ -11,7 +11,7 @@ from odyssey import Odyssey
 from odyssey.emulator import Emulator
 
 from ..helpers import wait_until
-from .browser import Page, WebError
+from .page import Page, WebError
 
 _GET = "return await client.getRecording(args[0])"
 _LIST = "return await client.listStreamRecordings(args[0])"

@@ -9,7 +9,7 @@ import pytest
 from odyssey.emulator import Emulator, faults
 
 from ..helpers import wait_until
-from .browser import Page, WebError
+from .page import Page, WebError
 
 _SIMULATE = "return await client.simulate(args[0])"
 _STATUS = "return await client.getSimulateStatus(args[0])"

@@ -12,7 +12,7 @@ import pytest
 from odyssey.emulator import Emulator, faults
 
 from ..helpers import wait_until
-from .browser import Page
+from .page import Page
 
 _CODEC_IN_USE = """
 const pc = client.pc;

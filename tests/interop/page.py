@@ -1,4 +1,4 @@
-"""A real browser with the web SDK loaded, driven by WebDriver."""
+"""A page in a real browser, with the web SDK loaded."""
 
 from __future__ import annotations
 
@@ -11,28 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 
 from odyssey.emulator import read_frame_number
 
 from ..helpers import wait_until
-
-#: Headless, in a container, without a look at any network of its own.
-_ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-    "--allow-loopback-in-peer-connection",  # a machine without a network
-    "--window-size=1400,1400",
-)
 
 _RUN = """
 const done = arguments[arguments.length - 1];
@@ -121,12 +104,3 @@ class Page:
     def save(self, path: Path) -> None:
         """A screenshot, as PNG."""
         self.driver.save_screenshot(str(path))
-
-
-def start_browser(profile: Path, chromium: str, chromedriver: str) -> Chrome:
-    """A browser with an empty profile in the folder `profile`."""
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for argument in (*_ARGUMENTS, f"--user-data-dir={profile}"):
-        options.add_argument(argument)
-    return Chrome(options=options, service=Service(chromedriver))
