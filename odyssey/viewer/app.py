@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
@@ -15,6 +16,8 @@ from odyssey.viewer.live import BOUNDARY, Live
 from odyssey.viewer.media import serve
 
 PAGE_SIZE = 12
+#: How long the page of a stream that has just ended waits for its recording.
+FRESH_SECONDS = 15.0
 
 
 def make_app(client: Odyssey, live: Live, guard: Guard) -> Flask:
@@ -23,6 +26,7 @@ def make_app(client: Odyssey, live: Live, guard: Guard) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     guard.install(app)
     app.context_processor(lambda: {"token": guard.token})
+    app.add_template_filter(_local_time, "local_time")
     app.register_error_handler(Exception, _failed)
     _add_recordings(app, client)
     _add_live(app, live)
@@ -43,7 +47,10 @@ def _add_recordings(app: Flask, client: Odyssey) -> None:
 
     @app.get("/recordings/<stream_id>")
     def recording(stream_id: str) -> str:
-        found = client.recordings.get(stream_id)
+        if "fresh" in request.args:
+            found = client.recordings.wait(stream_id, FRESH_SECONDS, interval=0.2)
+        else:
+            found = client.recordings.get(stream_id)
         events, problem = [], None
         try:
             events = [dict(event) for event in client.recordings.events(found)]
@@ -59,6 +66,15 @@ def _add_recordings(app: Flask, client: Odyssey) -> None:
     def file(stream_id: str, name: str) -> Response:
         asked = request.headers.get("Range")
         return serve(client, stream_id, name, asked, save="save" in request.args)
+
+
+def _local_time(text: str) -> str:
+    """A time of the service as this machine's clock shows it; as it is, where it is none."""
+    try:
+        time = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return text
+    return time.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _event(event: dict[str, Any], length: float) -> dict[str, Any]:

@@ -65,11 +65,14 @@ class Live:
             self._phase = Phase.STARTING
             self._began = time.monotonic()
             first = Prompt(prompt, 0.0)
-            self._prompts, self._error = [first], None
+            self._prompts, self._error, self._stream = [first], None, None
         stream = self._client.stream(prompt, portrait=portrait, timeout=CALL_SECONDS)
         try:
             self._client.connect(
-                on_stream_error=self._note, on_stream_ended=self._ended, timeout=CALL_SECONDS
+                on_stream_error=self._note,
+                on_stream_ended=self._ended,
+                on_error=self._lost,
+                timeout=CALL_SECONDS,
             )
             sent = time.monotonic()
             stream.__enter__()
@@ -92,6 +95,7 @@ class Live:
             sent = time.monotonic()
             prompt = Prompt(text, sent - self._began)
             self._prompts.append(prompt)
+            self._error = None
         try:
             applied = self._client.interact(text, timeout=CALL_SECONDS)
         except (OdysseyError, ValueError) as exc:
@@ -159,6 +163,12 @@ class Live:
     def _note(self, reason: str, message: str) -> None:
         with self._lock:
             self._error = f"{message or reason} ({reason})"
+
+    def _lost(self, error: Exception, fatal: bool) -> None:
+        """Perhaps after a look at the state that found the stream gone, and not why."""
+        with self._lock:
+            if fatal and self._phase in (Phase.LIVE, Phase.IDLE):
+                self._error = str(error)
 
     def _ended(self) -> None:
         """Ended, by whomever: an idle connection would hold a streamer."""

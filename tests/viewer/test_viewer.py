@@ -2,54 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import re
-import signal
-from pathlib import Path
 
 import requests
 
 from odyssey.emulator import Emulator
 
-from ..cli.conftest import CommandLine, clean_environment
 from ..helpers import wait_until
 
 
-def test_a_stream_its_recording_and_who_is_refused(emulator: Emulator, tmp_path: Path) -> None:
-    (tmp_path / "temporary").mkdir()
-    cli = CommandLine(tmp_path, clean_environment(tmp_path / "temporary"))
-    cli.use(emulator)
-    running = cli.start("viewer", "--json", "--no-open")
-    try:
-        url = json.loads(running.wait_for("\n"))["url"].rstrip("/")
-        page = requests.get(f"{url}/live", timeout=20)
-        found = re.search(r'viewer-token" content="([^"]+)', page.text)
-        assert found
-        token = {"X-Viewer-Token": found[1]}
+def test_a_stream_its_recording_and_who_is_refused(emulator: Emulator, url: str) -> None:
+    page = requests.get(f"{url}/live", timeout=20)
+    found = re.search(r'viewer-token" content="([^"]+)', page.text)
+    assert found
+    token = {"X-Viewer-Token": found[1]}
 
-        def post(path: str, headers: dict[str, str], prompt: str = "") -> requests.Response:
-            data = {"prompt": prompt}
-            return requests.post(f"{url}/live/{path}", data, headers=headers, timeout=40)
+    def post(path: str, headers: dict[str, str], prompt: str = "") -> requests.Response:
+        data = {"prompt": prompt}
+        return requests.post(f"{url}/live/{path}", data, headers=headers, timeout=40)
 
-        assert post("start", {}, "A fox").status_code == 403
-        assert post("start", token | {"Origin": "http://evil.test"}, "A fox").status_code == 403
-        assert requests.get(url, headers={"Host": "evil.test"}, timeout=20).status_code == 403
-        assert "empty" in post("start", token).json()["error"]
-        stream_id = post("start", token, "A fox").json()["stream_id"]
-        with requests.get(f"{url}/live/video", stream=True, timeout=20) as video:
-            assert b"image/jpeg" in video.raw.read(1000)
-        prompts = post("interact", token, "It runs").json()["prompts"]
-        assert [prompt["applied"] for prompt in prompts] == ["A fox", "It runs"]
-        assert prompts[1]["milliseconds"] > 0
-        assert post("end", token).json()["phase"] == "idle"
-        one = f"{url}/recordings/{stream_id}"
-        wait_until(lambda: requests.get(one, timeout=20).ok)
-        piece = requests.get(f"{one}/video", headers={"Range": "bytes=100-199"}, timeout=20)
-        assert (piece.status_code, len(piece.content)) == (206, 100)
-        for answer in (page, requests.get(one, timeout=20), piece):
-            said = answer.text + str(answer.headers)
-            assert emulator.api_key not in said
-            assert "signature" not in said.lower()
-            assert emulator.url not in said
-    finally:
-        assert running.end(signal.SIGTERM) == 0
+    assert post("start", {}, "A fox").status_code == 403
+    assert post("start", token | {"Origin": "http://evil.test"}, "A fox").status_code == 403
+    assert requests.get(url, headers={"Host": "evil.test"}, timeout=20).status_code == 403
+    assert "empty" in post("start", token).json()["error"]
+    stream_id = post("start", token, "A fox").json()["stream_id"]
+    with requests.get(f"{url}/live/video", stream=True, timeout=20) as video:
+        assert b"image/jpeg" in video.raw.read(1000)
+    prompts = post("interact", token, "It runs").json()["prompts"]
+    assert [prompt["applied"] for prompt in prompts] == ["A fox", "It runs"]
+    assert prompts[1]["milliseconds"] > 0
+    assert post("end", token).json()["phase"] == "idle"
+    one = f"{url}/recordings/{stream_id}"
+    wait_until(lambda: requests.get(one, timeout=20).ok)
+    piece = requests.get(f"{one}/video", headers={"Range": "bytes=100-199"}, timeout=20)
+    assert (piece.status_code, len(piece.content)) == (206, 100)
+    for answer in (page, requests.get(one, timeout=20), piece):
+        said = answer.text + str(answer.headers)
+        assert emulator.api_key not in said
+        assert "signature" not in said.lower()
+        assert emulator.url not in said

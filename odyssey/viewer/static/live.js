@@ -2,6 +2,9 @@
 const $ = (id) => document.getElementById(id);
 const token = document.querySelector("meta[name=viewer-token]").content;
 let phase = "idle";
+let asked = 0;
+let answered = 0;
+let refused = null; // why the last thing asked for was not done
 let shown = null; // the stream whose picture is shown
 
 function say(error) {
@@ -32,12 +35,16 @@ function show(state) {
   $("send").textContent = live ? "Send" : "Start";
   $("send").disabled = phase === "starting" || phase === "ending";
   $("label").textContent = live ? "What should change" : "What to show";
+  $("prompt").placeholder = live ? "Rain sets in" : "A fox in a forest at dawn";
   $("end").hidden = !live;
   $("shape").hidden = live;
+  const recorded = phase === "idle" ? state.stream_id : null;
+  $("after").hidden = !recorded;
+  if (recorded) $("recording").href = `/recordings/${encodeURIComponent(recorded)}?fresh=1`;
   const items = state.prompts.map(entry);
   const before = [...$("prompts").children].map((item) => item.textContent).join();
   if (items.map((item) => item.textContent).join() !== before) $("prompts").replaceChildren(...items);
-  if (state.error) say(state.error);
+  say(refused || state.error);
   // A page that nobody sees gives its connection back: browsers have few for one server.
   const wanted = live && !document.hidden ? state.stream_id : null;
   if (wanted !== shown) {
@@ -49,29 +56,34 @@ function show(state) {
   }
 }
 
+// Shows the state that comes, unless a later question has been answered already.
 async function ask(path, options) {
+  const question = ++asked;
   const answer = await fetch(path, options);
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.error);
-  return body;
+  if (question < answered) return;
+  answered = question;
+  show(body);
 }
 
 async function refresh() {
   try {
-    show(await ask("/live/state"));
+    await ask("/live/state");
   } catch (error) {
     say(`The viewer does not answer: ${error.message}`);
   }
 }
 
 async function post(path, fields) {
-  say("");
+  refused = null;
   try {
     const headers = { "X-Viewer-Token": token };
-    show(await ask(path, { method: "POST", headers, body: new URLSearchParams(fields) }));
+    await ask(path, { method: "POST", headers, body: new URLSearchParams(fields) });
     return true;
   } catch (error) {
-    say(error.message);
+    refused = error.message;
+    await refresh();
     return false;
   }
 }
