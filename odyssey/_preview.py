@@ -76,6 +76,9 @@ class Preview:
     def __repr__(self) -> str:
         return f"<Preview {'running' if self.is_running else 'over'}>"
 
+    def _ipython_display_(self) -> None:
+        """Nothing more: a cell that ends with `preview()` shows the video already."""
+
     def _run(self) -> None:
         try:
             for frame in self._queue:

@@ -14,7 +14,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
+
+from odyssey.emulator import Emulator
 
 from .ray_settings import quiet_ray
 
@@ -23,6 +27,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 #: What a page's blocks need that is not installed everywhere.
 NEEDS = {"pipelines.md": ("ray", "torch")}
+
+#: Runs as a notebook.
+NOTEBOOK = ROOT / "docs" / "guide" / "notebook.md"
 
 _BLOCK = re.compile(r"^(?:```python\n(.*?)^```$|<!-- run\n(.*?)^-->$)", re.MULTILINE | re.DOTALL)
 
@@ -76,7 +83,11 @@ with Emulator() as emulator:
 
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if any(not is_test(code) for _, code in blocks(page))],
+    [
+        page
+        for page in PAGES
+        if page != NOTEBOOK and any(not is_test(code) for _, code in blocks(page))
+    ],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_every_block_runs(page: Path, tmp_path: Path) -> None:
@@ -105,6 +116,17 @@ def test_every_test_passes(page: Path, tmp_path: Path) -> None:
             path = tmp_path / f"test_{line}.py"
             path.write_text(placed(page, line, code), encoding="utf-8")
     python("-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path), folder=tmp_path)
+
+
+def test_every_block_runs_in_a_notebook(emulator: Emulator, tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(code) for _, code in blocks(NOTEBOOK)]  # type: ignore[no-untyped-call]
+    notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
+    own = {"ODYSSEY_API_KEY": emulator.api_key, "ODYSSEY_API_URL": emulator.url}
+    NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute(env=os.environ | own)
+    shown = [kind for cell in cells for output in cell.outputs for kind in output.get("data", {})]
+    assert {"image/jpeg", "text/html"} <= set(shown)
 
 
 def test_a_block_that_fails_is_noticed(tmp_path: Path) -> None:

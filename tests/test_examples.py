@@ -107,6 +107,9 @@ def test_the_tests_of_a_program_pass(tmp_path: Path) -> None:
 def test_the_readme_lists_them() -> None:
     readme = (FOLDER.parent / "README.md").read_text("utf-8")
     listed = set(
-        re.findall(r"`(\w+\.py)`", readme.partition("## Examples")[2].partition("\n## ")[0])
+        re.findall(
+            r"`(\w+\.(?:py|ipynb))`", readme.partition("## Examples")[2].partition("\n## ")[0]
+        )
     )
-    assert listed == {path.name for path in FOLDER.glob("*.py")} - {"service.py"}
+    there = {path.name for pattern in ("*.py", "*.ipynb") for path in FOLDER.glob(pattern)}
+    assert listed == there - {"service.py"}
