@@ -55,6 +55,7 @@ logger = logging.getLogger(__name__)
 _BLOCK_FRAMES = 16
 _PAUSE_SECONDS = 1.0  # before a recording is tried again, and between looks at a full queue
 _REPORT_SECONDS = 30.0
+_FINAL = (OdysseyAuthError, OdysseyNotFoundError)  # trying again is no use
 _WAITING_CPUS = 0.1  # a task that waits for a simulation does nothing else
 
 
@@ -243,11 +244,11 @@ class _Reading:
                 for frame in client.recordings.frames(self.stream_id, next_, self.stop, self.step):
                     yield frame
                     read += 1
-            except OdysseyAuthError:
-                raise
             except OdysseyError as exc:
                 failed += 1
-                if failed == self.tries or isinstance(exc, OdysseyNotFoundError):
+                if isinstance(exc, OdysseyAuthError):
+                    client.recordings.list(limit=1)  # raises, unless only this one is refused
+                if failed == self.tries or isinstance(exc, _FINAL):
                     self._give_up(exc, read)
                     return
                 logger.warning("recording %s is tried again: %s", self.stream_id, exc)

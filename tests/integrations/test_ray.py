@@ -127,22 +127,24 @@ def test_addresses_are_renewed_by_the_worker(cluster: Path) -> None:
 def test_a_recording_that_fails_is_reported_and_the_others_go_on(
     cluster: Path, emulator: Emulator, stream_ids: list[str], service: dict[str, Any]
 ) -> None:
-    """Faults: a recording that nobody knows, one with a video that can't be fetched, one that fails
-    once.
+    """Faults: a recording that nobody knows, one that the key may not see, one with a video that
+    can't be fetched, one that fails once.
     """
+    emulator.faults.inject(faults.HttpStatus(path="/recordings/foreign", status=403))
     first, second, third = stream_ids
     emulator.faults.inject(faults.HttpStatus(path=f"/files/{second}/*", status=404))
     emulator.faults.inject(faults.HttpNotJson(path=f"/recordings/{third}"), times=1)
     failures = Failures()
-    dataset = read_recordings(["unknown", *stream_ids], failures=failures, tries=2, **service)
-    assert seen(dataset) == every([first, third])
-    unknown, broken = sorted(failures.list(), key=lambda failure: failure.stream_id != "unknown")
-    assert (unknown.stream_id, unknown.error, unknown.frames) == (
-        *("unknown", "OdysseyNotFoundError"),
-        0,
+    dataset = read_recordings(
+        ["unknown", "foreign", *stream_ids], failures=failures, tries=2, **service
     )
-    assert "unknown" in unknown.message
-    assert (broken.stream_id, broken.frames) == (second, 0)
+    assert seen(dataset) == every([first, third])
+    reported = {failure.stream_id: failure for failure in failures.list()}
+    assert set(reported) == {"unknown", "foreign", second}
+    assert reported["unknown"].error == "OdysseyNotFoundError"
+    assert "unknown" in reported["unknown"].message
+    assert reported["foreign"].error == "OdysseyAuthError"
+    assert reported[second].frames == 0
 
 
 def test_a_recording_that_breaks_off_goes_on_where_it_was(
