@@ -108,6 +108,12 @@ def test_a_recording_plays_and_its_events_are_places_in_it(
     seconds = events[1]["timestamp_ms"] / 1000
     duration = site.run("return document.querySelector('video').duration")
     assert share == pytest.approx(seconds / duration, abs=0.05)
+    frames = list(connected.recordings.frames(stream_id))
+    there = [
+        read_frame_number(frame.data)
+        for frame in frames
+        if abs(frame.timestamp_ms - seconds * 1000) < 60
+    ]
     for selector in (".mark", ".events button"):
         site.run("document.querySelector('video').currentTime = 0")
         site.all(selector)[1].click()
@@ -118,9 +124,7 @@ def test_a_recording_plays_and_its_events_are_places_in_it(
             )
         )
         wait_until(lambda: site.run("return !document.querySelector('video').seeking"))
-        shown = read_frame_number(site.picture("video"))
-        assert shown is not None
-        assert abs(shown - seconds * 24) <= 3
+        assert read_frame_number(site.picture("video")) in there
         wait_until(lambda: "interact" in site.one(".events [data-current]").text)
     site.save(tmp_path / "recording.png")
     assert site.colours("video") > 1000
