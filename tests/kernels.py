@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+from nbclient import NotebookClient
+from nbformat import NotebookNode
 
 BEGIN = """
 from odyssey import Odyssey
@@ -59,6 +63,14 @@ class Kernel:
 
     def _came(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
+
+
+def run_notebook(notebook: NotebookNode, folder: Path, environment: dict[str, str]) -> None:
+    """Runs all cells in a kernel of their own, and keeps their outputs in the notebook."""
+    client = NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    asyncio.run(client.async_execute(env=environment))  # `execute` leaves its event loop open
 
 
 @contextlib.contextmanager

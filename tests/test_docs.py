@@ -16,10 +16,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from odyssey.emulator import Emulator
 
+from .kernels import run_notebook
 from .ray_settings import quiet_ray
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,9 +122,7 @@ def test_every_block_runs_in_a_notebook(emulator: Emulator, tmp_path: Path) -> N
     cells = [nbformat.v4.new_code_cell(code) for _, code in blocks(NOTEBOOK)]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
     own = {"ODYSSEY_API_KEY": emulator.api_key, "ODYSSEY_API_URL": emulator.url}
-    NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute(env=os.environ | own)
+    run_notebook(notebook, tmp_path, os.environ | own)
     shown = [kind for cell in cells for output in cell.outputs for kind in output.get("data", {})]
     assert {"image/jpeg", "text/html"} <= set(shown)
 

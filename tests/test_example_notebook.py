@@ -10,8 +10,9 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 from PIL import Image
+
+from .kernels import run_notebook
 
 PATH = Path(__file__).resolve().parent.parent / "examples" / "notebook.ipynb"
 
@@ -29,10 +30,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("notebook")
     notebook = read()
     own = {k: v for k, v in os.environ.items() if not k.startswith("ODYSSEY_")}
-    client = NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
-    client.execute(env=own)
+    run_notebook(notebook, folder, own)
     codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return {"all": codes, "folder": folder}
 
