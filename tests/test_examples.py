@@ -29,8 +29,8 @@ SAYS = {
         "downloaded: ",
         "played out: ",
     ],
-    "restart_after_limit.py": ["120 frames out of 3 streams"],
-    "show_and_record.py": ["showing frame ", "'Sparks fly up'", "96 frames, 0 dropped"],
+    "restart_after_limit.py": ["again: ", "120 frames out of "],
+    "show_and_record.py": ["showing frame ", "'Sparks fly up'", " frames, 0 dropped"],
     "torch_pipeline.py": ["epoch 3: 144 of 144 frames right"],
 }
 
