@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from odyssey import Odyssey
 from odyssey.emulator import Emulator, faults, read_frame_number
@@ -215,13 +216,15 @@ def test_what_is_refused_is_said(site: Site, emulator: Emulator) -> None:
     site.open("/live")
     site.type("#prompt", "A fox", enter=True)
     site.wait_for_text("#error", "hours")
-    assert site.texts("#phase") == ["idle"]
+    site.wait_for_text("#phase", "idle")
     site.click("#send")  # the prompt is still there
     site.wait_for_text("#phase", "live")
     emulator.faults.switch_on("interact-refused", message="Not this", times=1)
     site.type("#prompt", "It explodes", enter=True)
     site.wait_for_text("#error", "Not this")
     site.wait_for_text("#prompts li:nth-child(2) em.bad", "Not this")
+    state = f"{site.url}/live/state"  # the service says it to the stream, too, a little later
+    wait_until(lambda: "Not this" in str(requests.get(state, timeout=10).json()["error"]))
     site.click("#send")
     site.wait_for_text("#prompts li:nth-child(3)", "acknowledged after")
     assert site.texts("#error") == []
