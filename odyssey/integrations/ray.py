@@ -35,6 +35,7 @@ from odyssey.errors import (
 )
 from odyssey.frames import VideoFrame
 from odyssey.integrations._client_options import ClientOptions
+from odyssey.integrations._stream_ids import stream_ids
 from odyssey.models import Recording, SimulationJobDetail, StreamRecordingInfo
 
 try:
@@ -166,8 +167,9 @@ def read_recordings(
         bright = frames.map(lambda row: {"mean": row["image"].mean()})
         ```
     """
-    if isinstance(recordings, str):
-        raise TypeError("recordings must be a sequence of recordings or ids, not a str")
+    ids = stream_ids(recordings)
+    if not ids:
+        raise ValueError("recordings is empty; it needs at least one")
     reading = _Reading(
         stream_id="",
         start=check_count(start, "start", 0),
@@ -178,10 +180,6 @@ def read_recordings(
         options=ClientOptions(api_key, api_url, timeout),
     )
     reading.options.check()
-    # The ids alone: presigned addresses would be old by the time a worker comes to them.
-    ids = [r if isinstance(r, str) else r.stream_id for r in recordings]
-    if not ids:
-        raise ValueError("recordings is empty; it needs at least one")
     tasks = [attrs.evolve(reading, stream_id=check_text(id_, "recordings")) for id_ in ids]
     frames: Dataset = ray.data.read_datasource(
         _RecordingsDatasource(tasks), concurrency=concurrency, override_num_blocks=len(tasks)
@@ -246,8 +244,8 @@ class _Reading:
                     read += 1
             except OdysseyError as exc:
                 failed += 1
-                if isinstance(exc, OdysseyAuthError):
-                    client.recordings.list(limit=1)  # raises, unless only this one is refused
+                if isinstance(exc, OdysseyAuthError) and _is_locked_out(client):
+                    raise
                 if failed == self.tries or isinstance(exc, _FINAL):
                     self._give_up(exc, read)
                     return
@@ -260,6 +258,17 @@ class _Reading:
         logger.warning("recording %s failed after %d frames: %s", self.stream_id, read, exc)
         if self.failures is not None:
             self.failures._report(Failure(self.stream_id, type(exc).__name__, str(exc), read))
+
+
+def _is_locked_out(client: Odyssey) -> bool:
+    """Whether the key is refused altogether, and not just for one recording."""
+    try:
+        client.recordings.list(limit=1)
+    except OdysseyAuthError:
+        return True
+    except OdysseyError:  # says nothing of the key
+        return False
+    return False
 
 
 def _block(stream_id: str, frames: list[VideoFrame]) -> Any:
@@ -340,12 +349,10 @@ def simulate(
 
 
 def _milliseconds(seconds: object) -> int:
-    if seconds is None:
-        raise TypeError("seconds must be a number, not None")
-    checked = check_timeout(seconds, "seconds")
-    if checked is None or checked < 0.001:
+    length = check_timeout(seconds, "seconds")
+    if length is None or length < 0.001:
         raise ValueError(f"seconds must be a video's length in seconds, not {seconds!r}")
-    return round(1000 * checked)
+    return round(1000 * length)
 
 
 @attrs.frozen(kw_only=True)

@@ -19,6 +19,7 @@ from typing import Any
 from odyssey.config import check_count, check_text
 from odyssey.frames import VideoFrame
 from odyssey.integrations._client_options import ClientOptions
+from odyssey.integrations._stream_ids import stream_ids
 from odyssey.models import Recording, StreamRecordingInfo
 
 try:
@@ -81,10 +82,7 @@ class RecordingFrames(IterableDataset[Any]):
         api_url: str | None = None,
         timeout: float | None = 30.0,
     ) -> None:
-        if isinstance(recordings, str):
-            raise TypeError("recordings must be a sequence of recordings or ids, not a str")
-        # The ids alone: presigned addresses would be old by the time a worker comes to them.
-        self._stream_ids = [r if isinstance(r, str) else r.stream_id for r in recordings]
+        self._stream_ids = stream_ids(recordings)
         self._start = check_count(start, "start", 0)
         self._stop = None if stop is None else check_count(stop, "stop", 0)
         self._step = check_count(step, "step", 1)

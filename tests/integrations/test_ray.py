@@ -18,6 +18,7 @@ from odyssey.emulator import Emulator, Limits, faults, read_frame_number
 
 from ..helpers import our_threads, wait_until
 from ..ray_settings import quiet_ray
+from .rendered import render
 
 ray = pytest.importorskip("ray")
 
@@ -77,14 +78,6 @@ def every(stream_ids: list[str], indexes: range = range(FRAMES)) -> Counter[tupl
     return Counter((id_, index) for id_ in stream_ids for index in indexes)
 
 
-def record(client: Odyssey, seconds: float, *prompts: str, portrait: bool = True) -> list[str]:
-    """The ids of rendered recordings."""
-    end = {"timestamp_ms": round(seconds * 1000), "end": {}}
-    scripts = [[{"timestamp_ms": 0, "start": {"prompt": prompt}}, end] for prompt in prompts]
-    job = client.simulations.submit(scripts=scripts, portrait=portrait)
-    return [stream.stream_id for stream in client.simulations.wait(job, interval=0.2).streams]
-
-
 def reading_workers() -> list[psutil.Process]:
     """Worker processes in the middle of a read task."""
     found = []
@@ -98,7 +91,7 @@ def reading_workers() -> list[psutil.Process]:
 def test_recordings(
     cluster: Path, client: Odyssey, stream_ids: list[str], service: dict[str, Any]
 ) -> None:
-    (wide,) = record(client, 0.5, "A boat", portrait=False)
+    (wide,) = render(client, 0.5, "A boat", portrait=False)
     dataset = read_recordings([*stream_ids, wide], **service)
     assert seen(dataset) == every([*stream_ids, wide])
     batch = read_recordings(stream_ids[:1], 1, 10, 4, **service).take_batch(5)
@@ -114,7 +107,7 @@ def test_addresses_are_renewed_by_the_worker(cluster: Path) -> None:
     """Fault: the presigned addresses of the recordings given are over when a worker reads."""
     with Emulator(url_lifetime=0.5) as emulator:
         with Odyssey(emulator.api_key, api_url=emulator.url) as client:
-            recordings = [client.recordings.get(id_) for id_ in record(client, 0.5, "A fox")]
+            recordings = [client.recordings.get(id_) for id_ in render(client, 0.5, "A fox")]
             dataset = read_recordings(
                 recordings, api_key=emulator.api_key, api_url=emulator.url, timeout=10
             )
@@ -131,6 +124,8 @@ def test_a_recording_that_fails_is_reported_and_the_others_go_on(
     can't be fetched, one that fails once.
     """
     emulator.faults.inject(faults.HttpStatus(path="/recordings/foreign", status=403))
+    # Whether the key is refused altogether can't be found out just then.
+    emulator.faults.inject(faults.HttpStatus(path="/stream-recordings", status=500), times=1)
     first, second, third = stream_ids
     emulator.faults.inject(faults.HttpStatus(path=f"/files/{second}/*", status=404))
     emulator.faults.inject(faults.HttpNotJson(path=f"/recordings/{third}"), times=1)
@@ -153,7 +148,7 @@ def test_a_recording_that_breaks_off_goes_on_where_it_was(
     """Fault: the connection is cut at the half of the video, and then so often that the client's
     own patience ends.
     """
-    (stream_id,) = record(client, 3, "A fox")
+    (stream_id,) = render(client, 3, "A fox")
     emulator.faults.inject(faults.DownloadCut(share=0.5), times=1)
     emulator.faults.inject(faults.DownloadCut(share=0), times=4)
     failures = Failures()
@@ -167,7 +162,7 @@ def test_a_worker_that_is_killed_half_way_loses_nothing(
     cluster: Path, client: Odyssey, service: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault: the processes that read are killed once the first frames have come."""
-    stream_ids = record(client, 4, "A fox", "A boat", "A cat", "A dog")
+    stream_ids = render(client, 4, "A fox", "A boat", "A cat", "A dog")
     context = ray.data.DataContext.get_current()
     monkeypatch.setattr(context, "target_max_block_size", 20_000_000)  # else all is one block
     rows = iter(read_recordings(stream_ids, step=2, **service).iter_rows())
@@ -187,13 +182,29 @@ def test_a_wrong_key_ends_the_whole(cluster: Path, emulator: Emulator) -> None:
 
 
 def test_the_key_shows_nowhere(
-    cluster: Path, emulator: Emulator, stream_ids: list[str], service: dict[str, Any]
+    cluster: Path,
+    emulator: Emulator,
+    stream_ids: list[str],
+    service: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    sources: list[Any] = []
+    read_datasource = ray.data.read_datasource
+
+    def noting(source: Any, **given: Any) -> Any:
+        sources.append(source)
+        return read_datasource(source, **given)
+
+    monkeypatch.setattr(ray.data, "read_datasource", noting)
     failures = Failures()
     dataset = read_recordings([*stream_ids, "unknown"], failures=failures, **service)
     dataset = dataset.materialize()
-    table = simulate(["A fox"], 0.5, **service)
+    table = simulate(["A fox"], 0.5, **service).materialize()
     shown = [repr(dataset), dataset.stats(), repr(failures.list()), repr(table), table.stats()]
+    tasks = sources[0].get_read_tasks(1)
+    assert len(tasks) == len(stream_ids) + 1  # one for each recording
+    shown += [f"{task!r} {vars(task)!r}" for task in tasks]
+    assert stream_ids[0] in shown[-len(tasks)]
     written = [path for path in cluster.parent.rglob("*") if path.is_file()]
     assert any("Read" in path.read_text("utf-8", "replace") for path in written)
     shown += [path.read_text("utf-8", "replace") for path in written]
