@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import shutil
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
@@ -25,6 +30,12 @@ _ARGUMENTS = (
     "--allow-loopback-in-peer-connection",  # a machine without a network
     "--window-size=1400,1400",
 )
+
+
+def picture(data_url: str) -> npt.NDArray[np.uint8]:
+    """What a canvas gave as PNG: (height, width, 3) uint8 RGB."""
+    png = base64.b64decode(data_url.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
 def find_program(*names: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
 import psutil
+import pytest
 import requests
 
 T = TypeVar("T")
@@ -56,6 +58,13 @@ def open_sockets() -> set[tuple[int, str, object, object]]:
 def open_files() -> int:
     """File descriptors of this process."""
     return psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
+
+
+def skip_unless_installed(*names: str) -> None:
+    """Without importing them: some take seconds, and start threads."""
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed")
 
 
 class Reachable(Protocol):

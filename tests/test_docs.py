@@ -6,7 +6,6 @@ a comment that begins with `<!-- run`. Blocks that define tests are pytest's.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 
 from odyssey.emulator import Emulator
 
+from .helpers import skip_unless_installed
 from .kernels import run_notebook
 from .ray_settings import quiet_ray
 
@@ -92,9 +92,7 @@ with Emulator() as emulator:
 )
 def test_every_block_runs(page: Path, tmp_path: Path) -> None:
     needs = NEEDS.get(page.name, ())
-    missing = [name for name in needs if importlib.util.find_spec(name) is None]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} not installed")
+    skip_unless_installed(*needs)
     paths = []
     for line, code in blocks(page):
         if not is_test(code):

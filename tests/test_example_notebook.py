@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import nbformat
 import pytest
 from PIL import Image
 
+from .cli.conftest import clean_environment
 from .kernels import run_notebook
 
 PATH = Path(__file__).resolve().parent.parent / "examples" / "notebook.ipynb"
@@ -29,8 +29,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """After the run: the cells of code, and the folder they ran in."""
     folder = tmp_path_factory.mktemp("notebook")
     notebook = read()
-    own = {k: v for k, v in os.environ.items() if not k.startswith("ODYSSEY_")}
-    run_notebook(notebook, folder, own)
+    run_notebook(notebook, folder, clean_environment(folder))
     codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return {"all": codes, "folder": folder}
 

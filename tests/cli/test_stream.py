@@ -167,6 +167,7 @@ def test_wrong_usage(args: list[str], capsys: pytest.CaptureFixture[str]) -> Non
         ["simulate", "wait", "x"],
         ["simulate", "list"],
         ["simulate", "cancel", "x"],
+        ["viewer", "--no-open"],
     ],
 )
 def test_without_a_key_it_says_how_to_go_on(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from selenium.webdriver import Chrome
 
 from odyssey.emulator import read_frame_number
 
+from ..chromium import picture
 from ..helpers import wait_until
 
 _RUN = """
@@ -87,8 +85,7 @@ class Page:
 
     def picture(self) -> npt.NDArray[np.uint8]:
         """What the page's video shows now, (height, width, 3) uint8 RGB."""
-        _, _, data = self.run("return picture()").partition(",")
-        return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+        return picture(self.run("return picture()"))
 
     def frame_number(self) -> int:
         """The number that the video's pixels carry, once they carry one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from ..chromium import picture
 from ..helpers import wait_until
 
 
@@ -81,8 +81,7 @@ class Site:
 
     def picture(self, selector: str) -> npt.NDArray[np.uint8]:
         """What an <img> or <video> shows, in its own size, (height, width, 3) uint8 RGB."""
-        data = str(self.run(_PICTURE, self.one(selector))).partition(",")[2]
-        return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+        return picture(self.run(_PICTURE, self.one(selector)))
 
     def problems(self) -> list[str]:
         """What the browser complained of: scripts that failed, what the page's policy refused."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,14 @@ from .site import Site
 pytestmark = pytest.mark.timeout(180)
 
 
-def record(client: Odyssey, *prompts: str, seconds: float = 0.0, portrait: bool = True) -> str:
-    """A stream of these prompts, each for some time; its id, once its recording is ready."""
+def record(client: Odyssey, *prompts: str, frames: int = 1, portrait: bool = True) -> str:
+    """A stream of these prompts, each for some frames; its id, once its recording is ready."""
     first, *others = prompts
     with client.stream(first, portrait=portrait) as stream:
-        client.frames.get()
+        client.frames.take(frames)
         for prompt in others:
-            time.sleep(seconds)
             stream.interact(prompt)
-        time.sleep(seconds)
+            client.frames.take(frames)
     client.recordings.wait(stream.id, interval=0.05)
     return stream.id
 
@@ -83,7 +81,7 @@ def test_the_grid_and_its_pages(site: Site, connected: Odyssey, tmp_path: Path) 
 def test_a_recording_plays_and_its_events_are_places_in_it(
     site: Site, connected: Odyssey, tmp_path: Path
 ) -> None:
-    stream_id = record(connected, "A fox", "It <b>snows</b>", seconds=1.0)
+    stream_id = record(connected, "A fox", "It <b>snows</b>", frames=24)
     events = list(connected.recordings.events(stream_id))
     site.open(f"/recordings/{stream_id}")
     site.wait_for_text("h1", "A fox")

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 
+import psutil
 import requests
 
 from odyssey.emulator import Emulator
 
+from ..cli.conftest import Running
 from ..helpers import wait_until
+
+
+def test_it_listens_on_this_machine_only(viewer: Running, url: str) -> None:
+    process = psutil.Process(viewer.process.pid)
+    listening = [c.laddr for c in process.net_connections("tcp") if c.status == "LISTEN"]
+    assert [(at.ip, f"http://{at.ip}:{at.port}") for at in listening] == [("127.0.0.1", url)]
 
 
 def test_a_stream_its_recording_and_who_is_refused(emulator: Emulator, url: str) -> None:
