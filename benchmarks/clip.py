@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from odyssey.emulator.encoder import CLOCK_RATE, FrameEncoder
-from odyssey.emulator.frame_number import draw_frame_number
+from odyssey.emulator.painting.frame_number import draw_frame_number
 
 Codec = Literal["vp8", "h264"]
 

@@ -75,7 +75,7 @@ def _decoded(count: int) -> list[Any]:
     import av
 
     from benchmarks import clip as clips
-    from odyssey._rtc.receiving import live_frame
+    from odyssey._rtc.video_receiver import live_frame
 
     clip = clips.load("vp8")
     decoder: Any = av.CodecContext.create("libvpx", "r")
@@ -89,12 +89,11 @@ def stack(_: Path) -> list[Line]:
     """`stack(48)` and `to_ndarray(out=…)` against 48 conversions into warm memory."""
     from av.video.reformatter import VideoReformatter
 
-    from odyssey._feed import Feed
-    from odyssey.frame_queue import FrameQueue
+    from odyssey.frames.queue import FrameQueue, StreamState
 
     def queue_of(frames: list[Any]) -> FrameQueue:
         queue = FrameQueue(48)
-        queue.feed(Feed.LIVE)
+        queue.feed(StreamState.LIVE)
         for frame in frames:
             queue.put(frame, idle=False)
         return queue

@@ -12,9 +12,10 @@ import av
 
 from benchmarks import clip as clips
 from benchmarks.stamps import Stamps
-from odyssey.emulator import Emulator, streamer
-from odyssey.emulator.live import LiveStream
-from odyssey.emulator.track import StreamerTrack
+from odyssey.emulator import Emulator
+from odyssey.emulator.live import streamer
+from odyssey.emulator.live.stream import LiveStream
+from odyssey.emulator.live.track import StreamerTrack
 
 
 class ClipTrack(StreamerTrack):

@@ -20,7 +20,7 @@ from av.video.reformatter import VideoReformatter
 
 from benchmarks import clip as clips
 from benchmarks.measure import WARM_UP, Meter
-from odyssey.emulator.frame_number import read_frame_number
+from odyssey.emulator.painting.frame_number import read_frame_number
 
 
 @attrs.frozen
@@ -99,7 +99,7 @@ def sdk(run: Run) -> None:
 
 def without_direct_conversion(run: Run) -> None:
     """This SDK, but PyAV's conversion, and a copy."""
-    from odyssey._rtc import swscale
+    from odyssey._video import swscale
 
     swscale._library = None
     sdk(run)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from service import open_client
 
-from odyssey.capture import Capture
+from odyssey.frames.capture import Capture
 
 TITLE = "odyssey: Q ends it"
 

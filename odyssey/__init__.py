@@ -16,7 +16,7 @@ aiortc and av with the first `connect`.
 
 from typing import TYPE_CHECKING
 
-from odyssey._lazy import attributes_of
+from odyssey._runtime.lazy import attributes_of
 from odyssey._version import __version__
 from odyssey.client import Odyssey
 from odyssey.errors import (
@@ -39,7 +39,7 @@ from odyssey.errors import (
 )
 
 if TYPE_CHECKING:
-    from odyssey._callbacks import (
+    from odyssey._live.callbacks import (
         BroadcastReadyCallback,
         ConnectedCallback,
         DisconnectedCallback,
@@ -51,10 +51,12 @@ if TYPE_CHECKING:
         StreamStartedCallback,
         VideoFrameCallback,
     )
-    from odyssey._events_log import RecordingEvent
+    from odyssey._live.spectator import SpectatorConnection, connect_to_stream
+    from odyssey._live.stream import Stream
     from odyssey.config import AdvancedConfig
-    from odyssey.frame_queue import FrameQueue
-    from odyssey.frames import VideoFrame
+    from odyssey.frames.frame import VideoFrame
+    from odyssey.frames.queue import FrameQueue
+    from odyssey.frames.stats import ClientStats, QueueStats
     from odyssey.models import (
         BroadcastInfo,
         ClientCredentials,
@@ -69,14 +71,12 @@ if TYPE_CHECKING:
         StreamRecordingInfo,
         StreamRecordingsList,
     )
-    from odyssey.spectator import SpectatorConnection, connect_to_stream
-    from odyssey.stats import ClientStats, QueueStats
-    from odyssey.stream import Stream
+    from odyssey.recordings.events import RecordingEvent
 else:
     __getattr__ = attributes_of(
         __name__,
         {
-            "_callbacks": (
+            "_live.callbacks": (
                 "BroadcastReadyCallback",
                 "ConnectedCallback",
                 "DisconnectedCallback",
@@ -88,10 +88,10 @@ else:
                 "StreamStartedCallback",
                 "VideoFrameCallback",
             ),
-            "_events_log": ("RecordingEvent",),
+            "recordings.events": ("RecordingEvent",),
             "config": ("AdvancedConfig",),
-            "frame_queue": ("FrameQueue",),
-            "frames": ("VideoFrame",),
+            "frames.queue": ("FrameQueue",),
+            "frames.frame": ("VideoFrame",),
             "models": (
                 "BroadcastInfo",
                 "ClientCredentials",
@@ -106,12 +106,12 @@ else:
                 "StreamRecordingInfo",
                 "StreamRecordingsList",
             ),
-            "spectator": (
+            "_live.spectator": (
                 "SpectatorConnection",
                 "connect_to_stream",
             ),
-            "stats": ("ClientStats", "QueueStats"),
-            "stream": ("Stream",),
+            "frames.stats": ("ClientStats", "QueueStats"),
+            "_live.stream": ("Stream",),
         },
     )
 

@@ -6,20 +6,23 @@ import os
 import time
 import warnings
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from odyssey._deadline import Deadline
-from odyssey._flat_names import FlatNames
-from odyssey._http import HttpClient
-from odyssey._live import Live
-from odyssey._preview import Previews
-from odyssey._telemetry import Telemetry
-from odyssey._views import Views
-from odyssey.config import AdvancedConfig, Settings, check_text, check_timeout
+from odyssey._checks import check_text
+from odyssey._compat import FlatNames
+from odyssey._live.live import Live
+from odyssey._live.preview import Previews
+from odyssey._live.telemetry import Telemetry
+from odyssey._rest.client import HttpClient
+from odyssey._runtime.exit import close_dropped
+from odyssey.config import AdvancedConfig, Settings
 from odyssey.errors import OdysseyStreamError
+from odyssey.models import ConnectionStatus
+from odyssey.recordings.api import Recordings
 
 if TYPE_CHECKING:
-    from odyssey._callbacks import (
+    from odyssey._images import ImageInput
+    from odyssey._live.callbacks import (
         BroadcastReadyCallback,
         ConnectedCallback,
         DisconnectedCallback,
@@ -31,12 +34,16 @@ if TYPE_CHECKING:
         StreamStartedCallback,
         VideoFrameCallback,
     )
-    from odyssey._images import ImageInput
-    from odyssey.models import ClientCredentials
-    from odyssey.stream import Stream
+    from odyssey._live.preview import Preview
+    from odyssey._live.stream import Stream
+    from odyssey.frames.capture import Capture
+    from odyssey.frames.queue import FrameQueue, Overflow
+    from odyssey.frames.stats import ClientStats
+    from odyssey.models import ClientCredentials, StreamerCapabilities
+    from odyssey.simulations.api import Simulations
 
 
-class Odyssey(FlatNames, Views):
+class Odyssey(FlatNames):
     """A client of the service. Every method blocks until it is done, at most `timeout` seconds.
 
     Making one does no I/O and starts no thread. Clients are safe to share between threads.
@@ -83,7 +90,7 @@ class Odyssey(FlatNames, Views):
     ) -> None:
         settings = Settings.make(api_key, api_url, timeout, queue_timeout, frame_buffer, advanced)
         if debug:
-            from odyssey._debug import log_to_stderr
+            from odyssey._logging import log_to_stderr
 
             log_to_stderr()
         self._settings = settings
@@ -128,7 +135,7 @@ class Odyssey(FlatNames, Views):
             client.connect(on_video_frame=lambda frame: print(frame.index))
             ```
         """
-        from odyssey._callbacks import Handlers
+        from odyssey._live.callbacks import Handlers
 
         handlers = Handlers(
             on_connected,
@@ -142,7 +149,7 @@ class Odyssey(FlatNames, Views):
             on_error,
             on_status_change,
         )
-        self._live.connect(handlers, self._deadline(timeout), None)
+        self._live.connect(handlers, self._live.deadline(timeout), None)
         return self
 
     def connect_with_credentials(
@@ -179,7 +186,7 @@ class Odyssey(FlatNames, Views):
                 f"credentials must be ClientCredentials, not {type(credentials).__name__}; "
                 "use ClientCredentials.from_dict"
             )
-        from odyssey._callbacks import Handlers
+        from odyssey._live.callbacks import Handlers
 
         handlers = Handlers(
             on_connected,
@@ -193,7 +200,7 @@ class Odyssey(FlatNames, Views):
             on_error,
             on_status_change,
         )
-        self._live.connect(handlers, self._deadline(timeout), credentials)
+        self._live.connect(handlers, self._live.deadline(timeout), credentials)
         return self
 
     def create_client_credentials(self) -> ClientCredentials:
@@ -207,12 +214,12 @@ class Odyssey(FlatNames, Views):
             json.dumps(client.create_client_credentials().to_dict())    # send this to the program
             ```
         """
-        from odyssey._sessions import request_credentials
+        from odyssey._live.provisioning import request_credentials
 
         self._live.check_open()
         self._settings.require_key()
         return request_credentials(
-            self._http, self._deadline(None), self._settings.queue_timeout, time.sleep
+            self._http, self._live.deadline(None), self._settings.queue_timeout, time.sleep
         )
 
     def disconnect(self) -> None:
@@ -239,6 +246,45 @@ class Odyssey(FlatNames, Views):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    # Where it stands: each a snapshot; reading never blocks.
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection is ready."""
+        return self._live.status is ConnectionStatus.CONNECTED
+
+    @property
+    def current_status(self) -> ConnectionStatus:
+        """Where the connection stands."""
+        return self._live.status
+
+    @property
+    def current_session_id(self) -> str | None:
+        """The session's id while connected."""
+        return self._live.session_id
+
+    @property
+    def last_applied_prompt(self) -> str | None:
+        """The prompt last acknowledged on the present or last connection, as it was applied."""
+        return self._live.applied_prompt
+
+    @property
+    def capabilities(self) -> StreamerCapabilities:
+        """What the streamer can do; before connecting, that it can do nothing special."""
+        from odyssey.models import StreamerCapabilities
+
+        return self._live.capabilities or StreamerCapabilities()
+
+    @property
+    def frames(self) -> FrameQueue:
+        """The frames of the running stream."""
+        return self._live.fanout.main
+
+    @property
+    def stats(self) -> ClientStats:
+        """Counters, as of now."""
+        return self._live.stats
 
     # Streams.
 
@@ -282,7 +328,7 @@ class Odyssey(FlatNames, Views):
             if image is not None:
                 raise ValueError("give image or image_path, not both")
             image = image_path
-        deadline = self._deadline(timeout)
+        deadline = self._live.deadline(timeout)
         self._live.require_connected("start a stream")
         encoded = None
         if image is not None:
@@ -320,9 +366,15 @@ class Odyssey(FlatNames, Views):
                     ...
             ```
         """
-        from odyssey.stream import Stream
+        from odyssey._live.stream import Stream
 
-        return Stream(self, prompt, portrait, image, bypass_prompt_expansion, broadcast, timeout)
+        def start() -> str:
+            return self.start_stream(
+                *(prompt, portrait, image, None, bypass_prompt_expansion, broadcast),
+                timeout=timeout,
+            )
+
+        return Stream(self._live, start, self.preview)
 
     def interact(self, prompt: str, *, timeout: float | None = None) -> str:
         """Steers the stream; returns the prompt as the service applied it.
@@ -340,9 +392,7 @@ class Odyssey(FlatNames, Views):
             applied = client.interact("The cat yawns", timeout=10)
             ```
         """
-        if not check_text(prompt, "prompt").strip():
-            raise ValueError("prompt must not be empty: say what should change")
-        return self._live.interact(prompt, self._deadline(timeout))
+        return self._live.interact(prompt, self._live.deadline(timeout))
 
     def end_stream(self, *, timeout: float | None = None) -> None:
         """Ends the stream; returns when the service says so. The connection stays up.
@@ -358,13 +408,93 @@ class Odyssey(FlatNames, Views):
             recording = client.recordings.wait(stream_id)
             ```
         """
-        self._live.end(self._deadline(timeout))
+        self._live.end(self._live.deadline(timeout))
+
+    # Frames: each way looks at the same ones, and none gets in another's.
+
+    def subscribe(self, maxsize: int = 32, overflow: Overflow = "drop_oldest") -> FrameQueue:
+        """One more queue of the same frames, independent of `frames`; close it when done.
+
+        Args:
+            maxsize: frames that it holds; 1 keeps the newest only.
+            overflow: when full, `"drop_oldest"` or `"drop_newest"`.
+
+        Example:
+            ```python
+            with client.subscribe(maxsize=1) as newest:
+                frame = newest.get()
+            ```
+        """
+        return self._live.subscribe(maxsize, overflow)
+
+    def capture(self) -> Capture:
+        """A stand-in for `cv2.VideoCapture` in code written for OpenCV.
+
+        Example:
+            ```python
+            capture = client.capture()
+            ok, picture = capture.read()                # (1280, 704, 3) uint8, BGR
+            ```
+        """
+        from odyssey.frames.capture import Capture
+
+        return Capture(
+            self.subscribe(), lambda: self.is_connected, lambda: self._live.stream_id is not None
+        )
+
+    def preview(self, width: int | None = None, fps: int = 10) -> Preview:
+        """Shows the running stream in the output of a notebook's cell, and returns at once.
+
+        A thread of its own paints the newest frame there, until the stream or the connection ends,
+        the preview is stopped, or another one begins. It takes nothing from `frames` and delays
+        nothing; an error in it is logged.
+
+        Args:
+            width: pixels; without one, half of the video's. Pictures are never enlarged.
+            fps: pictures a second, at most; 1 to 60.
+
+        Raises:
+            ValueError, TypeError: an argument is wrong.
+            OdysseyStreamError: not connected, or no stream runs.
+            OdysseyError: this is no notebook.
+
+        Example:
+            ```python
+            client.start_stream("A cat on a windowsill")
+            preview = client.preview()                  # goes on while further cells run
+            client.interact("The cat yawns")
+            preview.stop()
+            ```
+        """
+        return self._previews.begin(width, fps)
+
+    # Recordings and simulations.
+
+    @property
+    def recordings(self) -> Recordings:
+        """Recordings of the account; needs no connection."""
+        return Recordings(self._http, self._settings.timeout, self._live.check_open)
+
+    @property
+    def simulations(self) -> Simulations:
+        """Simulations of the account; needs no connection."""
+        from odyssey.simulations.api import Simulations
+
+        return Simulations(self._http, self._settings.timeout, self._live.check_open)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an Odyssey client can't be pickled, as it has a connection and threads: make one in "
+            "each process; create_client_credentials() lets another one connect"
+        )
+
+    def __del__(self) -> None:
+        live = getattr(self, "_live", None)  # there is none where the construction was refused
+        if live is not None and live.is_open:
+            close_dropped(live.close, repr(self) if self.is_connected else None, self)
 
     def __repr__(self) -> str:
         return f"<Odyssey {self._settings.api_url} {self.current_status.value}>"
-
-    def _deadline(self, timeout: float | None) -> Deadline:
-        return Deadline.after(self._settings.timeout if timeout is None else check_timeout(timeout))
 
     def _require_image_to_video(self) -> None:
         capabilities = self._live.capabilities

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
+
+from odyssey._checks import check_count, check_text, check_timeout, check_wait, number
 
 DEFAULT_API_URL = "https://api.odyssey.ml"
 
@@ -21,47 +22,8 @@ NO_KEY = (
 #: Seconds without video that mean a dead peer. With what noticing takes it is below 3; a link that
 #: was gone for 2 has the rest of the time to carry a packet again.
 DEFAULT_FRAME_TIMEOUT = 2.8
-#: Seconds (about 46 days) from which on a time limit is none: timers of some systems end there.
-NO_LIMIT = 4e6
 #: Retries whose pauses are listed; nobody waits for more.
 MOST_PAUSES = 100_000
-
-
-def check_timeout(value: object, name: str = "timeout") -> float | None:
-    """A number of seconds > 0, or None for no limit; else `ValueError` or `TypeError`."""
-    if value is None:
-        return None
-    seconds = _number(value, name)
-    if not seconds > 0:
-        raise ValueError(f"{name} must be None or a number of seconds > 0, not {value!r}")
-    return seconds if seconds < NO_LIMIT else None
-
-
-def check_wait(value: object, name: str = "timeout") -> float | None:
-    """As `check_timeout`, but 0 is allowed and means: do not wait."""
-    if value is None:
-        return None
-    seconds = _number(value, name)
-    if not seconds >= 0:
-        raise ValueError(f"{name} must be None or a number of seconds >= 0, not {value!r}")
-    return seconds if seconds < NO_LIMIT else None
-
-
-def check_count(value: object, name: str, least: int, most: int | None = None) -> int:
-    """A whole number from `least` to `most`; else `ValueError` or `TypeError`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
-    number: int = value.__index__()
-    if number < least or (most is not None and number > most):
-        limits = f"at least {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"{name} must be {limits}, not {number}")
-    return number
-
-
-def check_text(value: object, name: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    return value
 
 
 def check_api_key(value: object) -> str | None:
@@ -99,22 +61,9 @@ def _given(value: object, variable: str) -> object:
     return os.environ.get(variable) if value is None or value == "" else value
 
 
-def _number(value: object, name: str) -> float:
-    # numpy's numbers are no ints, but turn into floats without loss.
-    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be None or a number, not {type(value).__name__}")
-    try:
-        number = float(value)
-    except OverflowError:  # an int beyond what floats reach
-        number = math.inf if isinstance(value, int) and value > 0 else -math.inf
-    if math.isnan(number):
-        raise ValueError(f"{name} must be a number, not nan")
-    return number
-
-
 def _at_least(least: float) -> Callable[[object, attrs.Attribute[Any], Any], None]:
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if not _number(value, attribute.name) >= least:
+        if not number(value, attribute.name) >= least:
             raise ValueError(f"{attribute.name} must be at least {least}, not {value!r}")
 
     return check

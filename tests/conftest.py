@@ -11,9 +11,8 @@ from selenium.webdriver import Chrome
 
 from odyssey import BroadcastInfo, Odyssey
 from odyssey.emulator import Emulator
-
-from .chromium import start_chromium
-from .helpers import open_sockets, our_threads, wait_until
+from tests.support.chromium import start_chromium
+from tests.support.helpers import open_sockets, our_threads, wait_until
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,38 +19,28 @@ import odyssey.models
 
 ROOT = Path(odyssey.__file__).parent
 
-# From the bottom up: a module imports modules of its own group and of those before it.
+# From the bottom up: a room imports rooms of the layers before its own, and no other.
 LAYERS = (
-    {"_version", "_deadline", "_lazy"},
-    {"_background"},
-    {"errors", "config", "_redact", "_tls", "_progress", "_debug", "_exit", "_html", "stats"},
-    {"_process", "_feed"},
-    {"_json", "_path_segment"},
-    {"_pages"},
-    {"models", "_events_log"},
-    {"frames"},
-    {"frame_queue"},
-    {"_transport", "_fanout", "_callbacks", "_images", "_scripts", "_polling", "_protocol"},
-    {"_answer"},
-    {"_http", "_rtc"},
-    {"_sessions", "_artifact", "_telemetry", "_whep"},
-    {"_range_reader"},
-    {"_download"},
-    {"_recording_frames"},
-    {"recordings", "spectator", "_live"},
-    {"simulations", "_preview", "stream", "capture"},
-    {"_flat_names", "_state", "_views"},
+    {"errors", "_version", "_checks", "_images", "_logging", "_progress"},
+    {"config", "_runtime"},
+    {"models", "frames"},
+    {"_protocol", "_rest", "_video"},
+    {"_rtc"},
+    {"_live", "recordings", "simulations"},
+    {"_compat"},
     {"client"},
     {"__init__"},
-    {"integrations"},
-    {"viewer"},
-    {"cli", "__main__", "pytest_plugin"},
+    {"integrations", "viewer"},
+    {"cli", "pytest_plugin"},
+    {"__main__"},
 )
 
-#: The client connects from inside a function, and nobody else knows of asyncio and WebRTC.
-LATE = {"_live", "spectator", "_recording_frames"}
+#: What needs aiortc and av is imported inside the function that connects or reads a video.
+LATE = {"_rtc", "_video"}
 HEAVY = {"aiortc", "aioice", "av", "websockets", "asyncio"}
-MAY_BE_HEAVY = {"_rtc", "emulator", "cli", "pytest_plugin", "integrations"}
+MAY_BE_HEAVY = {"_rtc", "_video", "emulator", "cli", "pytest_plugin", "integrations"}
+#: The asyncio loop in a thread. Imported by who connects.
+PORTAL = "portal.py"
 
 
 def rank(part: str) -> int:
@@ -102,10 +93,10 @@ def own(name: str) -> str | None:
 
 def test_imports_are_found_wherever_they_stand() -> None:
     """Else the tests below would see nothing and be content."""
-    found = dict(imports(ROOT / "_live.py"))
-    assert found["odyssey._http.HttpClient"] is True
-    assert found["odyssey._rtc.loop.MediaLoop"] is False
-    assert own("odyssey._rtc.loop.MediaLoop") == "_rtc"
+    found = dict(imports(ROOT / "_live" / "live.py"))
+    assert found["odyssey._rest.client.HttpClient"] is True
+    assert found["odyssey._runtime.portal.MediaLoop"] is False
+    assert own("odyssey._runtime.portal.MediaLoop") == "_runtime"
     assert own("odyssey.Odyssey") == "__init__"
     assert any(own(name) == "emulator" for name, _ in imports(ROOT / "emulator" / "server.py"))
 
@@ -123,17 +114,14 @@ def test_imports_point_down(path: Path) -> None:
         if reached == "emulator":
             assert part in ("cli", "pytest_plugin"), f"{part} imports {name}"
             continue
-        if part == "stream" and not at_once and reached in ("client", "_images"):
-            continue  # types only
-        assert rank(reached) <= rank(part), f"{part} imports {name}, which stands above it"
-        if reached == "_rtc" and part != "_rtc":
-            assert part in LATE, f"{part} imports {name}"
+        assert rank(reached) < rank(part), f"{part} imports {name}, which does not stand below it"
+        if reached in LATE and part not in LATE:
             assert not at_once, f"{part} imports {name} as soon as it is imported"
 
 
 @pytest.mark.parametrize("path", CLIENT_SIDE, ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_the_media_side_imports_what_is_heavy(path: Path) -> None:
-    if part_of(path) in MAY_BE_HEAVY:
+    if part_of(path) in MAY_BE_HEAVY or path.name == PORTAL:
         return
     for name, at_once in imports(path):
         assert not at_once or name.split(".")[0] not in HEAVY, f"{path.name} imports {name}"
@@ -270,3 +258,36 @@ def test_everything_public_has_a_docstring() -> None:
 
 def test_the_package_is_typed() -> None:
     assert (ROOT / "py.typed").exists()
+
+
+def test_the_top_is_short() -> None:
+    private = {p.name for p in ROOT.iterdir() if re.match(r"_[a-z]", p.name)}
+    assert len(private) <= 12, sorted(private)
+    assert len(LAYERS) <= 12
+
+
+def code_lines(node: ast.AST, text: str) -> int:
+    """Lines without docstrings, comments and blank ones."""
+    lines = text.splitlines()
+    first = getattr(node, "lineno", 1)
+    last = getattr(node, "end_lineno", len(lines))
+    kept = set(range(first, last + 1))
+    for inner in ast.walk(node):
+        body = getattr(inner, "body", None)
+        if not isinstance(body, list) or not body or not isinstance(body[0], ast.Expr):
+            continue
+        if isinstance(inner, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                kept -= set(range(value.lineno, (value.end_lineno or value.lineno) + 1))
+    return sum(1 for n in kept if lines[n - 1].strip() and not lines[n - 1].strip().startswith("#"))
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_and_functions_are_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    assert code_lines(tree, text) <= 400
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert code_lines(node, text) <= 40, f"{node.name}: {code_lines(node, text)} lines"

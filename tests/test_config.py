@@ -13,18 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odyssey import AdvancedConfig, Odyssey
-from odyssey.config import (
-    DEFAULT_API_URL,
-    Settings,
-    check_api_key,
-    check_api_url,
-    check_count,
-    check_timeout,
-    check_wait,
-)
-
-from .helpers import open_sockets
-from .strategies import SCALARS
+from odyssey._checks import check_count, check_timeout, check_wait
+from odyssey.config import DEFAULT_API_URL, Settings, check_api_key, check_api_url
+from tests.support.helpers import open_sockets
+from tests.support.strategies import SCALARS
 
 
 def settings(**given: object) -> Settings:

@@ -34,8 +34,7 @@ from odyssey.errors import (
     error_from_usage,
     own_copy,
 )
-
-from .strategies import JSON
+from tests.support.strategies import JSON
 
 # As the contract draws it: each class and all that it is directly made of.
 TREE: dict[type[OdysseyError], tuple[type[BaseException], ...]] = {

@@ -29,15 +29,14 @@ from odyssey import (
     Recording,
     connect_to_stream,
 )
+from odyssey._live.whep import WhepAddress
 from odyssey._protocol.messages import BroadcastReady
-from odyssey._whep import WhepAddress
 from odyssey.cli._app import run as run_command
 from odyssey.emulator import Emulator, faults
-
-from .scripts import script
-from .secret_search import AN_ADDRESS, Secrets, Shown
-from .servers import Reply, Request, TinyServer, free_port, raw_server, short_pauses  # noqa: F401
-from .test_models import session_token
+from tests.models.test_models import session_token
+from tests.support.scripts import script
+from tests.support.secret_search import AN_ADDRESS, Secrets, Shown
+from tests.support.servers import Reply, Request, TinyServer, free_port, raw_server, short_pauses  # noqa: F401
 
 LOGGERS = (
     *("", "odyssey", "urllib3", "requests", "websockets", "aiohttp", "aiortc", "aioice", "asyncio"),

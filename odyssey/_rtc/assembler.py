@@ -45,14 +45,14 @@ class EncodedFrame(JitterFrame):
 
 
 @attrs.frozen
-class Wish:
+class FeedbackRequest:
     """What to ask the sender for."""
 
     packets: tuple[int, ...] = ()  # sequence numbers
     key_frame: bool = False
 
 
-class Flow(enum.Enum):
+class LossState(enum.Enum):
     """How the packets come."""
 
     STEADY = "steady"
@@ -70,7 +70,7 @@ class FrameAssembler:
     """
 
     def __init__(self) -> None:
-        self.flow = Flow.LOST
+        self.flow = LossState.LOST
         #: The packets that the last one came before: to be asked for at once, as sequence numbers.
         self.gap: tuple[int, ...] = ()
         self._packets: dict[int, AnyPacket] = {}  # by sequence number, unwrapped
@@ -102,18 +102,18 @@ class FrameAssembler:
         self._look(now)
         return frames
 
-    def check(self, now: float) -> Wish:
+    def check(self, now: float) -> FeedbackRequest:
         """To be called every `NACK_INTERVAL` while the flow isn't steady."""
         if self._since is None:
-            return Wish()
+            return FeedbackRequest()
         if now - self._since >= GIVE_UP_AFTER:
             self._give_up()
-            return Wish(key_frame=True)
-        return Wish(self._missing(), self._wants_key_frame(now))
+            return FeedbackRequest(key_frame=True)
+        return FeedbackRequest(self._missing(), self._wants_key_frame(now))
 
     def require_key_frame(self, now: float) -> None:
         """The decoder has lost the thread: nothing is of use before a key frame."""
-        self.flow = Flow.LOST
+        self.flow = LossState.LOST
         self._since = now
         self._asked_at = None
 
@@ -142,9 +142,9 @@ class FrameAssembler:
             frame = _join(packets, now)
             if not frame.data:  # packets that only pad
                 continue
-            if self.flow is Flow.LOST and not _begins_key_frame(packets):
+            if self.flow is LossState.LOST and not _begins_key_frame(packets):
                 continue
-            if self.flow is not Flow.STEADY:
+            if self.flow is not LossState.STEADY:
                 self._settle()
             frames.append(frame)
         return frames
@@ -165,24 +165,26 @@ class FrameAssembler:
 
     def _look(self, now: float) -> None:
         """Whether there is a hole now."""
-        if self.flow is Flow.STEADY and self._highest > self._scanned:
-            self.flow = Flow.HOLE
+        if self.flow is LossState.STEADY and self._highest > self._scanned:
+            self.flow = LossState.HOLE
             self._since = now
             self._asked_at = None
-        elif self.flow is Flow.HOLE and self._highest <= self._scanned:
+        elif self.flow is LossState.HOLE and self._highest <= self._scanned:
             self._settle()
 
     def _settle(self) -> None:
-        self.flow = Flow.STEADY
+        self.flow = LossState.STEADY
         self._since = None
 
     def _only_key_helps(self) -> bool:
-        return self.flow is Flow.LOST or (self.flow is Flow.HOLE and self._asked_at is not None)
+        return self.flow is LossState.LOST or (
+            self.flow is LossState.HOLE and self._asked_at is not None
+        )
 
     def _wants_key_frame(self, now: float) -> bool:
         assert self._since is not None
         # A hole may yet be repaired, and at the start a key frame comes unasked.
-        patience = PLI_AFTER if self.flow is Flow.HOLE or not self._taken else 0.0
+        patience = PLI_AFTER if self.flow is LossState.HOLE or not self._taken else 0.0
         if now - self._since < patience or self._key_frame_is_coming():
             return False
         if self._asked_at is not None and now - self._asked_at < PLI_INTERVAL:

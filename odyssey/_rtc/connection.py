@@ -10,23 +10,23 @@ from typing import Any, Protocol
 
 import av
 
-from odyssey._fanout import FrameFanout
-from odyssey._feed import Feed
+from odyssey._logging import redacted
 from odyssey._protocol import messages
 from odyssey._protocol.state import NEXT_STATUS, Need, describe_missing
-from odyssey._redact import redacted
 from odyssey._rtc.conversation import Conversation, EventListener
 from odyssey._rtc.peer import IceServerLike, Peer
-from odyssey._rtc.receiving import live_frame
 from odyssey._rtc.signaling import CLEAN_CODES, Refused, Signaling
 from odyssey._rtc.silence import SilenceWatch
+from odyssey._rtc.video_receiver import live_frame
 from odyssey.config import AdvancedConfig
 from odyssey.errors import (
     OdysseyConnectionError,
     OdysseyError,
     error_from_signaling_reason,
 )
-from odyssey.frames import VideoFrame
+from odyssey.frames.fanout import FrameFanout
+from odyssey.frames.frame import VideoFrame
+from odyssey.frames.queue import StreamState
 from odyssey.models import ClientCredentials, ConnectionStatus
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Connection:
         assert self._peer is not None
         assert self._signaling is not None
         self.conversation.open(self._peer, self._signaling)
-        self._fanout.feed(Feed.READY)
+        self._fanout.feed(StreamState.READY)
         self._set_status(ConnectionStatus.CONNECTED)
         self._listener.emit("on_connected")
 
@@ -283,7 +283,7 @@ class Connection:
         self.failure = error
         self._set_status(status, None if error is None else str(error))
         if was_up:
-            self._fanout.feed(Feed.GONE if error is None else Feed.FAILED, error)
+            self._fanout.feed(StreamState.GONE if error is None else StreamState.FAILED, error)
         self.conversation.close(
             error or OdysseyConnectionError("the connection was closed meanwhile")
         )

@@ -11,11 +11,9 @@ from typing import Protocol
 
 import attrs
 
-from odyssey._fanout import FrameFanout
-from odyssey._feed import Feed
+from odyssey._logging import redacted
 from odyssey._protocol import messages
 from odyssey._protocol.replies import PendingReplies, Request
-from odyssey._redact import redacted
 from odyssey._rtc.peer import Peer
 from odyssey._rtc.signaling import Signaling
 from odyssey._rtc.silence import SilenceWatch
@@ -25,6 +23,8 @@ from odyssey.errors import (
     OdysseyStreamError,
     error_from_stream_reason,
 )
+from odyssey.frames.fanout import FrameFanout
+from odyssey.frames.queue import StreamState
 from odyssey.models import BroadcastInfo
 
 logger = logging.getLogger(__name__)
@@ -215,7 +215,7 @@ class Conversation:
         )
         self._silence.start()
         # The queue is live before the caller hears of it, so that it misses no frame.
-        self._fanout.feed(Feed.LIVE)
+        self._fanout.feed(StreamState.LIVE)
         self._listener.emit("on_stream_started", message.stream_id)
         _answer(entry.waiter, message.stream_id)
 
@@ -240,7 +240,7 @@ class Conversation:
             return
         if self.stream_id is not None:
             self._show_nothing()
-            self._fanout.feed(Feed.ENDED)
+            self._fanout.feed(StreamState.ENDED)
             self._listener.emit("on_stream_ended")
         ended = OdysseyStreamError(
             "the stream ended before the prompt was acknowledged", reason="stream_ended"
@@ -258,7 +258,7 @@ class Conversation:
             return
         # The service closes the connection next.
         self.verdict = error
-        self._fanout.feed(Feed.FAILED, error)
+        self._fanout.feed(StreamState.FAILED, error)
         if self.stream_id is not None:
             self._show_nothing()
             self._listener.emit("on_stream_ended")

@@ -25,8 +25,7 @@ from odyssey._protocol import messages
 from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
 from odyssey._rtc import hooks
-from odyssey._rtc.receiving import drain
-from odyssey._rtc.video_receiver import VideoReceiver
+from odyssey._rtc.video_receiver import VideoReceiver, drain
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import ssl
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
+import certifi
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
@@ -16,9 +19,8 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
+from odyssey._logging import RedactingFilter, scrub
 from odyssey._protocol import messages
-from odyssey._redact import RedactingFilter, scrub
-from odyssey._tls import tls_context
 from odyssey.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError
 
 logger = logging.getLogger(__name__)
@@ -143,3 +145,19 @@ def _refused(status: int) -> Refused:
         return Refused(error, final=True)
     error = OdysseyConnectionError(f"the signaling server refused the connection (HTTP {status})")
     return Refused(error, final=400 <= status < 500 and status not in (408, 425, 429))
+
+
+def tls_context() -> ssl.SSLContext:
+    """Trusts the system's certificates and those of `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, or
+    certifi: some Pythons come without the system's.
+
+    Raises:
+        OSError: the bundle that the environment names can't be read.
+    """
+    context = ssl.create_default_context()
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if bundle and os.path.isdir(bundle):
+        context.load_verify_locations(capath=bundle)
+    else:
+        context.load_verify_locations(cafile=bundle or certifi.where())
+    return context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -10,14 +11,15 @@ from typing import Any
 
 import av
 from aiortc import RTCPeerConnection
-from aiortc.mediastreams import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtp import RtpPacket
 
 from odyssey._rtc import hooks
-from odyssey._rtc.assembler import NACK_INTERVAL, EncodedFrame, Flow, FrameAssembler
+from odyssey._rtc.assembler import NACK_INTERVAL, EncodedFrame, FrameAssembler, LossState
 from odyssey._rtc.decoder import Codec, Decoder
-from odyssey._rtc.receiving import drain
 from odyssey._rtc.short_path import Packet
+from odyssey._video.picture import DecodedPicture
+from odyssey.frames.frame import VideoFrame
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class VideoReceiver:
         frames = assembler.add(packet, self.heard_at)
         if assembler.gap:
             self._spawn(self._feedback.request_packets(self._source, assembler.gap))
-        if assembler.flow is not Flow.STEADY and self._timer is None:
+        if assembler.flow is not LossState.STEADY and self._timer is None:
             self._check_later()
         if not frames:
             return False, None
@@ -101,7 +103,7 @@ class VideoReceiver:
         self._ended()
 
     def _need_key_frame(self) -> None:
-        if self._assembler.flow is not Flow.LOST:
+        if self._assembler.flow is not LossState.LOST:
             self._assembler.require_key_frame(time.monotonic())
             self._check()
 
@@ -118,10 +120,35 @@ class VideoReceiver:
             self._spawn(self._feedback.request_packets(self._source, wish.packets))
         if wish.key_frame:
             self._spawn(self._feedback.request_key_frame(self._source))
-        if self._assembler.flow is not Flow.STEADY:
+        if self._assembler.flow is not LossState.STEADY:
             self._check_later()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def drain(track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]) -> None:
+    """Takes what the track has until it ends; always, as aiortc's queue behind it has no bound."""
+    with contextlib.suppress(MediaStreamError):
+        while True:
+            frame = await track.recv()
+            if isinstance(frame, av.VideoFrame):
+                deliver(frame)
+
+
+def live_frame(
+    frame: av.VideoFrame, index: int, stream_id: str | None = None, prompt: str | None = None
+) -> VideoFrame:
+    """The frame as it is handed on, received just now."""
+    return VideoFrame(
+        DecodedPicture(frame),
+        frame.width,
+        frame.height,
+        timestamp_ms=round(frame.time * 1000) if frame.pts is not None else 0,
+        index=index,
+        received_at=time.monotonic(),
+        stream_id=stream_id,
+        prompt=prompt,
+    )

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import click
 
 from odyssey._version import __version__
-from odyssey.cli._signals import on_sigterm
-from odyssey.cli.demo import demo
-from odyssey.cli.doctor import doctor
+from odyssey.cli._service import on_sigterm
+from odyssey.cli.demo.command import demo
+from odyssey.cli.doctor.command import doctor
 from odyssey.cli.emulator import emulator
 from odyssey.cli.recordings import recordings
 from odyssey.cli.simulate import simulate

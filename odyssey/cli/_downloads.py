@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from odyssey._deadline import Deadline
+from odyssey._runtime.deadline import Deadline
 from odyssey.cli._output import Screen, file_size, printable
 from odyssey.errors import OdysseyError
 
@@ -47,7 +47,7 @@ class Download:
     @classmethod
     def planned(cls, recording: Recording | str, artifact: str, folder: Path) -> Download:
         """Named as `client.recordings.download` names it in that folder."""
-        from odyssey._download import target_of
+        from odyssey.recordings.download import target_of
 
         stream_id = recording if isinstance(recording, str) else recording.stream_id
         return cls(recording, artifact, target_of(f"{folder}/", stream_id, artifact))

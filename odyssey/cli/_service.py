@@ -6,6 +6,7 @@ import contextlib
 import errno
 import functools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -122,3 +123,17 @@ def _bypass_proxies(host: str) -> None:
     """A proxy that the environment names can't reach an emulator in this process."""
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), host]))
+
+
+@contextlib.contextmanager
+def on_sigterm(action: Callable[[], object]) -> Iterator[None]:
+    """Calls `action` when the process is asked to end, instead of ending it at once."""
+    try:
+        before = signal.signal(signal.SIGTERM, lambda _number, _frame: action())
+    except ValueError:  # not in the main thread, which alone gets signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from odyssey.cli._output import json_option, print_json
-from odyssey.cli._service import Codec, serving
-from odyssey.cli._signals import on_sigterm
+from odyssey.cli._service import Codec, on_sigterm, serving
 
 SNIPPET = """\
 from odyssey import Odyssey

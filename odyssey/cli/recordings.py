@@ -44,7 +44,7 @@ def list_(limit: int | None, offset: int | None, service: Service, as_json: bool
     """  # noqa: D301 - click wants the character
     import attrs
 
-    from odyssey.cli._table import print_table
+    from odyssey.cli._output import print_table
 
     with service.client() as client:
         page = client.recordings.list(limit, offset)
@@ -169,7 +169,7 @@ def _finished(client: Odyssey, screen: Screen) -> list[str]:
 
 
 def _row(info: StreamRecordingInfo) -> tuple[str, ...]:
-    from odyssey.cli._table import short_time
+    from odyssey.cli._output import short_time
 
     seconds = "running" if info.ended_at is None else "-"
     if info.duration_seconds is not None:

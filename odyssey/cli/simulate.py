@@ -183,7 +183,7 @@ def list_(
       odyssey simulate list --active
       odyssey simulate list --status failed --json
     """  # noqa: D301 - click wants the character
-    from odyssey.cli._table import print_table, short_time
+    from odyssey.cli._output import print_table, short_time
 
     with service.client() as client:
         page = client.simulations.list(

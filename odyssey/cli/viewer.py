@@ -9,8 +9,7 @@ import webbrowser
 import click
 
 from odyssey.cli._output import Failed, json_option, print_json
-from odyssey.cli._service import Service, with_service
-from odyssey.cli._signals import on_sigterm
+from odyssey.cli._service import Service, on_sigterm, with_service
 
 
 @click.command()

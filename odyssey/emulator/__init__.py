@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .faults import Faults
-    from .frame_number import read_frame_number
-    from .limits import Limits
-    from .server import Emulator
+    from odyssey.emulator.faults import Faults
+    from odyssey.emulator.limits import Limits
+    from odyssey.emulator.painting.frame_number import read_frame_number
+    from odyssey.emulator.server import Emulator
 
 __all__ = ["Emulator", "Faults", "Limits", "read_frame_number"]
 
@@ -25,7 +25,7 @@ _HOMES = {
     "Emulator": "server",
     "Faults": "faults",
     "Limits": "limits",
-    "read_frame_number": "frame_number",
+    "read_frame_number": "painting.frame_number",
 }
 
 

@@ -14,7 +14,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from .settings import Codec
+from odyssey.emulator.settings import Codec
 
 __all__ = ["CLOCK_RATE", "FRAME_RATE", "FrameEncoder"]
 

@@ -15,14 +15,14 @@ from typing import Any, TypeVar
 
 import attrs
 
-from .faults import Faults, Live
-from .folder import DataFolder
-from .limits import Limits
-from .service import Service
-from .settings import Codec, Settings
-from .signaling import ConnectionSnapshot
-from .store import Store
-from .tokens import Keys, new_api_key
+from odyssey.emulator.faults import Faults, Live
+from odyssey.emulator.limits import Limits
+from odyssey.emulator.live.signaling import ConnectionSnapshot
+from odyssey.emulator.recordings.folder import DataFolder
+from odyssey.emulator.recordings.store import Store
+from odyssey.emulator.service import Service
+from odyssey.emulator.settings import Codec, Settings
+from odyssey.emulator.tokens import Keys, new_api_key
 
 __all__ = ["Emulator"]
 

@@ -9,22 +9,22 @@ from typing import Any
 
 from aiohttp import WSCloseCode, web
 
-from .api import Api, origin
-from .archive import Archive
-from .broadcasts import Broadcaster, Broadcasts
-from .fault_api import FaultApi
-from .faults import SocketRefused
-from .http_faults import guard
-from .ice_servers import IceServerList
-from .presigned import FileServer, UrlSigner
-from .refusals import refused
-from .sessions import Sessions
-from .settings import Settings
-from .signaling import Connection, ConnectionSnapshot
-from .simulation_api import SimulationApi
-from .simulations import Simulations
-from .store import Store
-from .tokens import BearerTokens, SessionTokens
+from odyssey.emulator.broadcast.broadcasts import Broadcaster, Broadcasts
+from odyssey.emulator.faults import SocketRefused
+from odyssey.emulator.live.archive import Archive
+from odyssey.emulator.live.sessions import Sessions
+from odyssey.emulator.live.signaling import Connection, ConnectionSnapshot
+from odyssey.emulator.recordings.presigned import FileServer, UrlSigner
+from odyssey.emulator.recordings.store import Store
+from odyssey.emulator.refusals import refused
+from odyssey.emulator.rest.api import Api, origin
+from odyssey.emulator.rest.faults import FaultApi
+from odyssey.emulator.rest.ice_servers import IceServerList
+from odyssey.emulator.rest.middleware import guard
+from odyssey.emulator.rest.simulations import SimulationApi
+from odyssey.emulator.settings import Settings
+from odyssey.emulator.simulations.jobs import Simulations
+from odyssey.emulator.tokens import BearerTokens, SessionTokens
 
 __all__ = ["Service"]
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import attrs
 
-from .faults import Faults
-from .limits import Limits
-from .tokens import Keys
+from odyssey.emulator.faults import Faults
+from odyssey.emulator.limits import Limits
+from odyssey.emulator.tokens import Keys
 
 __all__ = ["Codec", "Settings"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from .faults import Faults, Target, TokenRevoked
+from odyssey.emulator.faults import Faults, Target, TokenRevoked
 
 __all__ = ["BearerTokens", "Keys", "SessionTokens", "new_api_key"]
 

@@ -23,8 +23,8 @@ import attrs
 import numpy as np
 
 from odyssey import Odyssey
-from odyssey._deadline import Deadline
-from odyssey.config import check_count, check_text, check_timeout
+from odyssey._checks import check_count, check_text, check_timeout
+from odyssey._runtime.deadline import Deadline
 from odyssey.errors import (
     AccountSuspendedError,
     MonthlyLimitReachedError,
@@ -33,9 +33,8 @@ from odyssey.errors import (
     OdysseyNotFoundError,
     OdysseyUsageError,
 )
-from odyssey.frames import VideoFrame
-from odyssey.integrations._client_options import ClientOptions
-from odyssey.integrations._stream_ids import stream_ids
+from odyssey.frames.frame import VideoFrame
+from odyssey.integrations._workers import ClientOptions, stream_ids
 from odyssey.models import Recording, SimulationJobDetail, StreamRecordingInfo
 
 try:

@@ -16,10 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from odyssey.config import check_count, check_text
-from odyssey.frames import VideoFrame
-from odyssey.integrations._client_options import ClientOptions
-from odyssey.integrations._stream_ids import stream_ids
+from odyssey._checks import check_count, check_text
+from odyssey.frames.frame import VideoFrame
+from odyssey.integrations._workers import ClientOptions, stream_ids
 from odyssey.models import Recording, StreamRecordingInfo
 
 try:

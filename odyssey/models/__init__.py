@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odyssey._lazy import attributes_of
+from odyssey._runtime.lazy import attributes_of
 
 if TYPE_CHECKING:
     from odyssey.models.recordings import Recording, StreamRecordingInfo, StreamRecordingsList
-    from odyssey.models.sessions import BroadcastInfo, ClientCredentials, StreamerCapabilities
+    from odyssey.models.sessions import (
+        BroadcastInfo,
+        ClientCredentials,
+        ConnectionStatus,
+        StreamerCapabilities,
+    )
     from odyssey.models.simulations import (
         SimulationJobDetail,
         SimulationJobInfo,
@@ -16,13 +21,17 @@ if TYPE_CHECKING:
         SimulationJobStatus,
         SimulationStream,
     )
-    from odyssey.models.status import ConnectionStatus
 else:
     __getattr__ = attributes_of(
         __name__,
         {
             "recordings": ("Recording", "StreamRecordingInfo", "StreamRecordingsList"),
-            "sessions": ("BroadcastInfo", "ClientCredentials", "StreamerCapabilities"),
+            "sessions": (
+                "BroadcastInfo",
+                "ClientCredentials",
+                "ConnectionStatus",
+                "StreamerCapabilities",
+            ),
             "simulations": (
                 "SimulationJobDetail",
                 "SimulationJobInfo",
@@ -30,7 +39,6 @@ else:
                 "SimulationJobStatus",
                 "SimulationStream",
             ),
-            "status": ("ConnectionStatus",),
         },
     )
 

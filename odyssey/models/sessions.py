@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import enum
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from odyssey._redact import shown_url
+from odyssey._logging import shown_url
 
 
 @attrs.frozen
@@ -129,3 +130,20 @@ class BroadcastInfo:
     hls_url: str | None = attrs.field(repr=shown_url)
     webrtc_url: str = attrs.field(repr=shown_url)
     spectator_token: str = attrs.field(repr=lambda _: "'…'")
+
+
+class ConnectionStatus(str, enum.Enum):
+    """Where a client's connection stands. Compares equal to its text: `status == "connected"`."""
+
+    AUTHENTICATING = "authenticating"
+    """Asking the REST API for a session."""
+    CONNECTING = "connecting"
+    """Opening signaling and the media connection."""
+    RECONNECTING = "reconnecting"
+    """A try at connecting failed; the next one is on its way."""
+    CONNECTED = "connected"
+    """The video track and both data channels are there."""
+    DISCONNECTED = "disconnected"
+    """Not connected: never yet, or ended cleanly."""
+    FAILED = "failed"
+    """Connecting failed, or the connection was lost."""

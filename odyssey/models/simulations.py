@@ -6,8 +6,8 @@ import enum
 
 import attrs
 
-from odyssey._json import Fields, wrong_answer
-from odyssey._redact import redacted
+from odyssey._logging import redacted
+from odyssey.models.fields import Fields, wrong_answer
 from odyssey.models.recordings import Recording
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import attrs
 
+from odyssey._live.stream import Stream
 from odyssey.client import Odyssey
 from odyssey.errors import OdysseyError, OdysseyStreamError, OdysseyTimeoutError
-from odyssey.stream import Stream
 
 CALL_SECONDS = 15.0
 END_SECONDS = 5.0

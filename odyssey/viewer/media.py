@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from flask import Response, abort
 
-from odyssey._artifact import ENDINGS, StartOverError
-from odyssey._range_reader import RangeReader, Tries
 from odyssey.client import Odyssey
+from odyssey.recordings.artifact import ENDINGS, NotResumableError
+from odyssey.recordings.range_reader import RangeReader, RetryBudget
 
 TYPES = {"video": "video/mp4", "preview": "video/mp4", "thumbnail": "image/jpeg"}
 CHUNK = 64 * 1024
@@ -25,11 +25,11 @@ def serve(client: Odyssey, stream_id: str, name: str, asked: str | None, *, save
     artifact = client.recordings._artifact(stream_id, name)
     found = _RANGE.fullmatch(asked or "")
     first = int(found[1]) if found else 0
-    reader = RangeReader(artifact, Tries(), seekable=True)
+    reader = RangeReader(artifact, RetryBudget(), seekable=True)
     reader.seek(first)
     try:
         reader.start()
-    except StartOverError as exc:
+    except NotResumableError as exc:
         if exc.status == 416:
             abort(416)
         raise

@@ -15,9 +15,9 @@ from odyssey._rtc.assembler import (
     NACK_INTERVAL,
     PLI_AFTER,
     PLI_INTERVAL,
-    Flow,
+    FeedbackRequest,
     FrameAssembler,
-    Wish,
+    LossState,
 )
 
 FIRST = 65530  # sequence numbers wrap under way
@@ -66,7 +66,7 @@ class Line:
         self.now = 100.0
         self.frames: list[int] = []
         self.data: list[bytes] = []
-        self.wishes: list[Wish] = []
+        self.wishes: list[FeedbackRequest] = []
         self._checked = self.now
 
     def arrive(self, packets: list[RtpPacket]) -> list[int]:
@@ -80,7 +80,7 @@ class Line:
             self._check()
         return self.frames[before:]
 
-    def wait(self, seconds: float) -> list[Wish]:
+    def wait(self, seconds: float) -> list[FeedbackRequest]:
         """What is asked for meanwhile."""
         before, end = len(self.wishes), self.now + seconds
         while self.now < end:
@@ -89,7 +89,7 @@ class Line:
         return self.wishes[before:]
 
     def _check(self) -> None:
-        if self.assembler.flow is Flow.STEADY:
+        if self.assembler.flow is LossState.STEADY:
             self._checked = self.now
         elif self.now - self._checked >= NACK_INTERVAL:
             self._checked = self.now
@@ -121,7 +121,7 @@ def test_after_a_repair_all_that_waited_comes_at_once(line: Line) -> None:
     lost = packets.pop(4)
     assert line.arrive(packets) == [0, 1]
     assert line.arrive([lost]) == [2, 3, 4]
-    assert line.assembler.flow is Flow.STEADY
+    assert line.assembler.flow is LossState.STEADY
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -184,7 +184,7 @@ def test_after_a_while_a_key_frame_is_asked_for_and_resumed_on(line: Line) -> No
     assert line.arrive(packets[:4] + packets[5:20]) == [0]
     assert any(w.key_frame for w in line.wait(PLI_AFTER + NACK_INTERVAL))
     assert line.arrive(packets[20:]) == [9, 10, 11]
-    assert line.assembler.flow is Flow.STEADY
+    assert line.assembler.flow is LossState.STEADY
 
 
 def test_a_key_frame_that_came_before_it_was_asked_for_will_do(line: Line) -> None:
@@ -206,7 +206,7 @@ def test_without_any_key_frame_it_goes_on_in_the_end(line: Line) -> None:
     assert line.arrive(packets[:4] + packets[5:18]) == [0]
     line.wait(GIVE_UP_AFTER + NACK_INTERVAL)
     assert line.arrive(packets[18:]) == [2, 3, 4, 5, 6, 7]
-    assert line.assembler.flow is Flow.STEADY
+    assert line.assembler.flow is LossState.STEADY
 
 
 def test_a_stream_without_any_key_frame_is_given_to_the_decoder_in_the_end(line: Line) -> None:
@@ -221,7 +221,7 @@ def test_two_holes_one_repaired(line: Line) -> None:
     missing = packets[4], packets[10]
     assert line.arrive([p for p in packets if p not in missing]) == [0]
     assert line.arrive([missing[0]]) == [1, 2]
-    assert line.assembler.flow is Flow.HOLE
+    assert line.assembler.flow is LossState.HOLE
     assert line.arrive([missing[1]]) == [3, 4, 5]
 
 

@@ -17,8 +17,7 @@ import pytest
 from odyssey._rtc.assembler import EncodedFrame
 from odyssey._rtc.decoder import BACKLOG, Decoder
 from odyssey.emulator.encoder import FrameEncoder
-
-from ..helpers import our_threads
+from tests.support.helpers import our_threads
 
 STEP = 3750
 

@@ -9,12 +9,11 @@ from collections.abc import Coroutine
 import pytest
 
 from odyssey._rtc.peer import Peer
-from odyssey._rtc.whep import Spectator
-
-from ..fuzz.test_connection import Nobody as NoAudience
-from ..fuzz.test_connection import offer_sdp
-from ..helpers import open_sockets
-from .test_peer import Nobody
+from odyssey._rtc.spectator import Spectator
+from tests._rtc.test_peer import Nobody
+from tests.fuzz.test_connection import Nobody as NoAudience
+from tests.fuzz.test_connection import offer_sdp
+from tests.support.helpers import open_sockets
 
 #: More than gathering takes on a machine with some addresses.
 TURNS = 40

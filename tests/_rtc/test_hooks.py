@@ -7,8 +7,7 @@ import pytest
 from odyssey import Odyssey
 from odyssey._rtc import hooks
 from odyssey.emulator import read_frame_number
-
-from ..helpers import our_threads
+from tests.support.helpers import our_threads
 
 
 def test_the_hooks_find_what_they_need(

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from odyssey._live.provisioning import IceServer
 from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import Need
 from odyssey._rtc.peer import DEFAULT_MESSAGE_SIZE, Peer, max_message_size, usable_servers
-from odyssey._sessions import IceServer
 
 
 class Nobody:

@@ -15,13 +15,12 @@ from aioice import stun
 from aiortc import RTCConfiguration, RTCPeerConnection
 
 from odyssey import Odyssey
+from odyssey._live.provisioning import IceServer
 from odyssey._rtc import hooks
 from odyssey._rtc.peer import Peer
-from odyssey._sessions import IceServer
 from odyssey.emulator import Emulator, faults
-
-from ..helpers import wait_until
-from .test_peer import Nobody
+from tests._rtc.test_peer import Nobody
+from tests.support.helpers import wait_until
 
 
 class StunServer:

@@ -14,9 +14,8 @@ import psutil
 import pytest
 
 from odyssey.emulator import Emulator
-
-from ..helpers import wait_until
-from ..terminals import Terminal
+from tests.support.helpers import wait_until
+from tests.support.terminals import Terminal
 
 DEADLINE = 60.0
 

@@ -15,9 +15,8 @@ from PIL import Image
 
 from odyssey.emulator import Emulator, Faults
 from odyssey.emulator.faults import HttpStatus, RecordingDelay
-from tests.helpers import wait_until
-
-from .conftest import CommandLine, clean_environment, posix_only
+from tests.cli.conftest import CommandLine, clean_environment, posix_only
+from tests.support.helpers import wait_until
 
 
 @attrs.frozen

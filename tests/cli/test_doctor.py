@@ -12,11 +12,10 @@ import pytest
 from aioice import stun
 
 from odyssey.cli import main
-from odyssey.cli._stun import ask, udp_address
+from odyssey.cli.doctor.stun import ask, udp_address
 from odyssey.emulator import Emulator
 from odyssey.emulator.faults import HttpStatus, IceServers, SilentIceServer
-
-from .conftest import CommandLine
+from tests.cli.conftest import CommandLine
 
 CHECKS = ["versions", "codecs", "key", "REST", "regions", "session", "UDP", "signaling"]
 

@@ -14,8 +14,7 @@ import pytest
 from odyssey import Odyssey, OdysseyAuthError, OdysseyConnectionError
 from odyssey.cli.emulator import SNIPPET
 from odyssey.emulator.faults import CATALOGUE
-
-from .conftest import CommandLine, Running, posix_only
+from tests.cli.conftest import CommandLine, Running, posix_only
 
 
 def _started(running: Running) -> tuple[str, str]:

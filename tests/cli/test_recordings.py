@@ -18,9 +18,8 @@ from odyssey.cli import main
 from odyssey.cli._app import app
 from odyssey.emulator import Emulator
 from odyssey.emulator.faults import HttpDelay, HttpStatus
-from tests.helpers import wait_until
-
-from .conftest import CommandLine, posix_only
+from tests.cli.conftest import CommandLine, posix_only
+from tests.support.helpers import wait_until
 
 
 def _record(client: Odyssey) -> Recording:

@@ -13,11 +13,10 @@ import pytest
 from PIL import Image
 
 from odyssey import VideoFrame
-from odyssey._rtc.picture import DecodedPicture
+from odyssey._video.picture import DecodedPicture
 from odyssey.cli._saving import Saver
 from odyssey.cli._writers import check_target
-
-from ..pictures import decoded
+from tests.support.pictures import decoded
 
 #: Milliseconds of a stream that came unevenly, and did not begin at 0.
 TIMES = (5000, 5040, 5095, 5300, 5420, 5455)

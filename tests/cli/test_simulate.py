@@ -10,9 +10,8 @@ import av
 from odyssey import Odyssey
 from odyssey.emulator import Emulator
 from odyssey.emulator.faults import SimulationFails, SimulationStuck
-
-from ..scripts import script
-from .conftest import CommandLine, posix_only
+from tests.cli.conftest import CommandLine, posix_only
+from tests.support.scripts import script
 
 
 def test_submits_waits_and_downloads(cli: CommandLine, emulator: Emulator) -> None:

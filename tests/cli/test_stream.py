@@ -14,9 +14,8 @@ from odyssey import BroadcastInfo, Odyssey
 from odyssey.cli import main
 from odyssey.emulator import Emulator
 from odyssey.emulator.faults import SessionTimeout, StreamRefused
-from tests.helpers import wait_until
-
-from .conftest import CommandLine, posix_only
+from tests.cli.conftest import CommandLine, posix_only
+from tests.support.helpers import wait_until
 
 
 def _frames_of(path: Path) -> int:

@@ -15,8 +15,7 @@ import psutil
 import pytest
 
 from odyssey.emulator import Emulator
-
-from .raw_client import Rest, wait_until
+from tests.emulator.raw_client import Rest, wait_until
 
 _PROCESS = psutil.Process()
 

@@ -16,9 +16,8 @@ import pytest
 import requests
 
 from odyssey.emulator import Emulator, server
-from odyssey.emulator.store import Store
-
-from .raw_client import Client, Rest, connected, signaling
+from odyssey.emulator.recordings.store import Store
+from tests.emulator.raw_client import Client, Rest, connected, signaling
 
 Make = Callable[..., Emulator]
 

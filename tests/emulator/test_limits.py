@@ -9,8 +9,7 @@ import pytest
 import requests
 
 from odyssey.emulator import Emulator, Limits
-
-from .raw_client import Client, Rest, connected, signaling, wait_until
+from tests.emulator.raw_client import Client, Rest, connected, signaling, wait_until
 
 Make = Callable[..., Emulator]
 

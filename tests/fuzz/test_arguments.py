@@ -15,18 +15,17 @@ from hypothesis import strategies as st
 from PIL import Image, features
 
 from odyssey import Odyssey, OdysseyError, Recording
-from odyssey._deadline import Deadline
-from odyssey._download import target_of
+from odyssey._checks import path_segment
 from odyssey._images import encode_image
-from odyssey._path_segment import path_segment
+from odyssey._live.whep import WhepAddress, WhepSession
 from odyssey._protocol import messages
-from odyssey._scripts import prepare_script
-from odyssey._whep import WhepAddress, WhepSession
+from odyssey._runtime.deadline import Deadline
 from odyssey.config import check_api_url
-from odyssey.simulations import _check_script_url, _prepare_scripts
-
-from ..servers import free_port, short_pauses  # noqa: F401
-from ..strategies import JSON, TEXT, TOKENS, examples
+from odyssey.recordings.download import target_of
+from odyssey.simulations.api import _check_script_url, _prepare_scripts
+from odyssey.simulations.script import prepare_script
+from tests.support.servers import free_port, short_pauses  # noqa: F401
+from tests.support.strategies import JSON, TEXT, TOKENS, examples
 
 KEY = "ody_0123456789abcdef"
 

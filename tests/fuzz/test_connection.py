@@ -35,17 +35,25 @@ from odyssey import (
     OdysseyError,
     OdysseyServerError,
 )
-from odyssey._deadline import Deadline
 from odyssey._protocol.state import NEXT_STATUS
 from odyssey._rtc.connection import Connection
-from odyssey._rtc.loop import MediaLoop
-from odyssey._rtc.whep import Spectator
+from odyssey._rtc.spectator import Spectator
+from odyssey._runtime.deadline import Deadline
+from odyssey._runtime.portal import MediaLoop
 from odyssey.emulator import Emulator, faults
-
-from ..helpers import in_thread, wait_until
-from ..strategies import BINARY, JSON, TEXT, TEXTS, TOKENS, examples, object_texts, spoilt_lines
-from ..test_models import session_token
-from .test_readers import ICE, MESSAGES
+from tests.fuzz.test_readers import ICE, MESSAGES
+from tests.models.test_models import session_token
+from tests.support.helpers import in_thread, wait_until
+from tests.support.strategies import (
+    BINARY,
+    JSON,
+    TEXT,
+    TEXTS,
+    TOKENS,
+    examples,
+    object_texts,
+    spoilt_lines,
+)
 
 KEY = "ody_0123456789abcdef"
 

@@ -10,12 +10,11 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey._rtc.assembler import CAPACITY, Flow, FrameAssembler
-
-from .._rtc.test_assembler import KEY, Line, head, video
-from .._rtc.test_decoder import STEP, Scene, encoded, play
-from .._rtc.test_short_path import PAYLOADS, Path, rtp
-from ..strategies import examples
+from odyssey._rtc.assembler import CAPACITY, FrameAssembler, LossState
+from tests._rtc.test_assembler import KEY, Line, head, video
+from tests._rtc.test_decoder import STEP, Scene, encoded, play
+from tests._rtc.test_short_path import PAYLOADS, Path, rtp
+from tests.support.strategies import examples
 
 
 @attrs.frozen
@@ -80,7 +79,7 @@ def test_whatever_was_lost_the_next_key_frame_goes_on(delivery: Delivery) -> Non
     line.wait(0.3)  # for a repair
     line.arrive(later[3:])
     assert line.frames[-2:] == [1, 2]
-    assert line.assembler.flow is Flow.STEADY
+    assert line.assembler.flow is LossState.STEADY
 
 
 H264_KEY, H264_OTHER = head("h264", True, 0), head("h264", False, 0)
@@ -102,14 +101,14 @@ def test_made_up_packets_bring_no_exception_and_take_little_memory(
     assembler, now = FrameAssembler(), 100.0
     for (packet, data), pause in arrivals:
         packet._data = data  # type: ignore[attr-defined]
-        lost = assembler.flow is Flow.LOST
+        lost = assembler.flow is LossState.LOST
         frames = assembler.add(packet, now)
         assert all(frame.data for frame in frames)
         assert not (lost and frames) or is_key(frames[0].data)
         assert len(assembler._packets) <= CAPACITY
         assert len(assembler.gap) <= CAPACITY
         now += pause
-        if assembler.flow is not Flow.STEADY:
+        if assembler.flow is not LossState.STEADY:
             assert len(assembler.check(now).packets) <= CAPACITY
 
 

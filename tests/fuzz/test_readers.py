@@ -12,18 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odyssey import ClientCredentials, OdysseyError, OdysseyServerError, models
-from odyssey._answer import Answer, raise_for_status
-from odyssey._events_log import parse_events
-from odyssey._json import Fields
+from odyssey._live.provisioning import IceServer, _ice_server, as_http, as_websocket
+from odyssey._live.whep import _resolved
 from odyssey._protocol import messages
 from odyssey._protocol.messages import MalformedMessage
+from odyssey._rest.answer import Answer, raise_for_status
 from odyssey._rtc.peer import DEFAULT_MESSAGE_SIZE, max_message_size, usable_servers
-from odyssey._sessions import IceServer, _ice_server, as_http, as_websocket
-from odyssey._whep import _resolved
 from odyssey.errors import OdysseyConnectionError, OdysseyUsageError, error_from_stream_reason
-
-from ..strategies import BINARY, JSON, RETRY_AFTER, TEXT, TEXTS, TOKENS, object_texts, spoilt_lines
-from ..test_models import session_token
+from odyssey.models.fields import Fields
+from odyssey.recordings.events import parse_events
+from tests.models.test_models import session_token
+from tests.support.strategies import (
+    BINARY,
+    JSON,
+    RETRY_AFTER,
+    TEXT,
+    TEXTS,
+    TOKENS,
+    object_texts,
+    spoilt_lines,
+)
 
 NUMBERS = st.integers(0, 10**6) | st.floats(0, 1e6)
 URLS = st.just("https://b.example/v.mp4?sig=1")

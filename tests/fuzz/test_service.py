@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from odyssey import AdvancedConfig, Odyssey, OdysseyError, OdysseyServerError, Recording
 from odyssey.models import SimulationJobStatus
-
-from ..servers import Reply, Request, TinyServer, raw_server, short_pauses  # noqa: F401
-from ..strategies import BINARY, RAW_VALUES, RETRY_AFTER, TOKENS, examples, object_texts
-from .test_readers import DETAIL, ICE, PAGE, RECORDING, USAGE, FieldValues
+from tests.fuzz.test_readers import DETAIL, ICE, PAGE, RECORDING, USAGE, FieldValues
+from tests.support.servers import Reply, Request, TinyServer, raw_server, short_pauses  # noqa: F401
+from tests.support.strategies import BINARY, RAW_VALUES, RETRY_AFTER, TOKENS, examples, object_texts
 
 KEY = "ody_0123456789abcdef"
 

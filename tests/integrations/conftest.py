@@ -4,8 +4,7 @@ import pytest
 
 from odyssey import Odyssey
 from odyssey.emulator import Emulator
-
-from .rendered import render
+from tests.integrations.rendered import render
 
 
 @pytest.fixture

@@ -15,10 +15,9 @@ import requests
 
 from odyssey import Odyssey, OdysseyAuthError
 from odyssey.emulator import Emulator, Limits, faults, read_frame_number
-
-from ..helpers import our_threads, wait_until
-from ..ray_settings import quiet_ray
-from .rendered import render
+from tests.integrations.rendered import render
+from tests.support.helpers import our_threads, wait_until
+from tests.support.ray_settings import quiet_ray
 
 ray = pytest.importorskip("ray")
 

@@ -9,8 +9,7 @@ import pytest
 
 from odyssey import Odyssey, OdysseyAuthError, OdysseyNotFoundError, VideoFrame
 from odyssey.emulator import Emulator, read_frame_number
-
-from ..helpers import wait_until
+from tests.support.helpers import wait_until
 
 torch = pytest.importorskip("torch")
 

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from odyssey.emulator import Emulator
-
-from ..chromium import find_program
-from .page import Page
+from tests.interop.page import Page
+from tests.support.chromium import find_program
 
 _WEB = Path(__file__).parent / "web"
 _INSTALL_SECONDS = 300

@@ -11,9 +11,8 @@ import numpy.typing as npt
 from selenium.webdriver import Chrome
 
 from odyssey.emulator import read_frame_number
-
-from ..chromium import picture
-from ..helpers import wait_until
+from tests.support.chromium import picture
+from tests.support.helpers import wait_until
 
 _RUN = """
 const done = arguments[arguments.length - 1];

@@ -12,9 +12,8 @@ import pytest
 
 from odyssey import BroadcastInfo, Odyssey, connect_to_stream
 from odyssey.emulator import Emulator, read_frame_number
-
-from ..helpers import wait_until
-from .page import Page, WebError
+from tests.interop.page import Page, WebError
+from tests.support.helpers import wait_until
 
 _WATCH = """
 window.watching = await odyssey.Odyssey.connectToStream(...args);

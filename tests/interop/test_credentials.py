@@ -9,9 +9,8 @@ import pytest
 
 from odyssey import ClientCredentials, Odyssey, OdysseyError
 from odyssey.emulator import Emulator, read_frame_number
-
-from ..helpers import wait_until
-from .page import Page, WebError
+from tests.interop.page import Page, WebError
+from tests.support.helpers import wait_until
 
 _CONNECT = """
 window.client = new odyssey.Odyssey();

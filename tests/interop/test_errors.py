@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from odyssey.emulator import Emulator, faults
-
-from ..helpers import wait_until
-from .page import Page, WebError
+from tests.interop.page import Page, WebError
+from tests.support.helpers import wait_until
 
 _REJECTION = """
 try {

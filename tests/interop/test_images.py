@@ -11,9 +11,8 @@ from PIL import Image
 from selenium.webdriver.common.by import By
 
 from odyssey.emulator import Emulator
-
-from ..helpers import wait_until
-from .page import Page, WebError
+from tests.interop.page import Page, WebError
+from tests.support.helpers import wait_until
 
 _START = """
 const [image] = document.querySelector("input[type=file]").files;

@@ -10,10 +10,9 @@ from PIL import Image
 from selenium.webdriver.common.by import By
 
 from odyssey.emulator import Emulator
-
-from ..helpers import wait_until
-from .page import Page
-from .test_recordings import record
+from tests.interop.page import Page
+from tests.interop.test_recordings import record
+from tests.support.helpers import wait_until
 
 
 class ReactPage:

@@ -9,9 +9,8 @@ import pytest
 
 from odyssey import Odyssey
 from odyssey.emulator import Emulator
-
-from ..helpers import wait_until
-from .page import Page, WebError
+from tests.interop.page import Page, WebError
+from tests.support.helpers import wait_until
 
 _GET = "return await client.getRecording(args[0])"
 _LIST = "return await client.listStreamRecordings(args[0])"

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from odyssey.emulator import Emulator, faults
-
-from ..helpers import wait_until
-from .page import Page, WebError
+from tests.interop.page import Page, WebError
+from tests.support.helpers import wait_until
 
 _SIMULATE = "return await client.simulate(args[0])"
 _STATUS = "return await client.getSimulateStatus(args[0])"

@@ -10,9 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from odyssey.emulator import Emulator, faults
-
-from ..helpers import wait_until
-from .page import Page
+from tests.interop.page import Page
+from tests.support.helpers import wait_until
 
 _CODEC_IN_USE = """
 const pc = client.pc;

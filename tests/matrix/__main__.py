@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from .report import replaced, section
+from tests.matrix.report import replaced, section
 
 if len(sys.argv) > 1:
     path = Path(sys.argv[1])

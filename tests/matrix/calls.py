@@ -12,9 +12,8 @@ import attrs
 from odyssey import Odyssey
 from odyssey.emulator import Emulator, faults
 from odyssey.emulator.faults.stream import Reply
-from tests.helpers import in_thread
-
-from .terms import LIVE, STREAMING, Call
+from tests.matrix.terms import LIVE, STREAMING, Call
+from tests.support.helpers import in_thread
 
 #: Seconds that what comes before a call may take.
 SETUP_TIMEOUT = 15.0

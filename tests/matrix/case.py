@@ -18,11 +18,9 @@ import attrs
 
 from odyssey import AdvancedConfig, Odyssey
 from odyssey.emulator import Emulator
-from tests.helpers import in_thread, open_sockets, our_threads, wait_until
-
-from .calls import ENOUGH_FRAMES, SETUP_TIMEOUT, Stage, make_library
-from .table import ROWS, row_of
-from .terms import (
+from tests.matrix.calls import ENOUGH_FRAMES, SETUP_TIMEOUT, Stage, make_library
+from tests.matrix.table import ROWS, row_of
+from tests.matrix.terms import (
     LIVE,
     LONG_TIMEOUT,
     RETURN_BOUND,
@@ -33,6 +31,7 @@ from .terms import (
     Row,
     Strikes,
 )
+from tests.support.helpers import in_thread, open_sockets, our_threads, wait_until
 
 T = TypeVar("T")
 

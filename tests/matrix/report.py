@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 
 from odyssey.emulator import faults
-
-from .table import GROUPS, ROWS
-from .terms import Call, Group, Outcome, Row
+from tests.matrix.table import GROUPS, ROWS
+from tests.matrix.terms import Call, Group, Outcome, Row
 
 BEGIN = "<!-- made by python -m tests.matrix -->\n"
 END = "<!-- up to here -->\n"

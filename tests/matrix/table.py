@@ -22,8 +22,7 @@ from odyssey import (
     SimulationFailedError,
     StreamDurationExceededError,
 )
-
-from .terms import (
+from tests.matrix.terms import (
     LIVE,
     REQUESTS,
     RETURN_BOUND,
@@ -59,7 +58,7 @@ SIMULATION = Group("A simulation", (Call.SIMULATION,), needs=Needs.SIMULATION)
 
 #: Faults that no call of the matrix meets, and what tests them.
 ELSEWHERE = {
-    "simulations-forbidden": "simulations.submit doesn't wait: tests/test_simulations.py",
+    "simulations-forbidden": "submit doesn't wait: tests/simulations/test_simulations.py",
 }
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import sys
 
-from .report import HEADER, row
-from .run import run
-from .scenarios import SCENARIOS
+from tests.network.report import HEADER, row
+from tests.network.run import run
+from tests.network.scenarios import SCENARIOS
 
 #: Seconds that each stream is looked at, on top of the outage.
 SECONDS = 8.0

@@ -6,9 +6,9 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from .namespaces import Namespace
-from .scenarios import Scenario
-from .wire import Conditions, Wire, open_tun
+from tests.network.namespaces import Namespace
+from tests.network.scenarios import Scenario
+from tests.network.wire import Conditions, Wire, open_tun
 
 SERVICE_ADDRESS = "10.77.2.1"
 _CLIENT_NETWORK = "10.77.1.0/24"

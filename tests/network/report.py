@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .program import Connecting, Streaming
-from .run import Seen
-from .scenarios import Scenario
+from tests.network.program import Connecting, Streaming
+from tests.network.run import Seen
+from tests.network.scenarios import Scenario
 
 HEADER = """\
 | Network | Connects | Frames/s | Longest gap | Damaged | Slowest prompt | The stream | Again |

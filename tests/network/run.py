@@ -8,11 +8,11 @@ import time
 
 import attrs
 
-from ..programs import Program
-from ..services import EmulatorProcess
-from .network import SERVICE_ADDRESS, network
-from .program import Connecting, Streaming
-from .scenarios import Scenario
+from tests.network.network import SERVICE_ADDRESS, network
+from tests.network.program import Connecting, Streaming
+from tests.network.scenarios import Scenario
+from tests.support.programs import Program
+from tests.support.services import EmulatorProcess
 
 
 @attrs.frozen

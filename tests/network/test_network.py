@@ -11,11 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from ..helpers import open_files
-from .network import network
-from .program import Streaming
-from .run import Seen, run
-from .scenarios import (
+from tests.network.network import network
+from tests.network.program import Streaming
+from tests.network.run import Seen, run
+from tests.network.scenarios import (
     DELAY,
     DOWN_2,
     DOWN_10,
@@ -32,6 +31,7 @@ from .scenarios import (
     SPARE,
     Scenario,
 )
+from tests.support.helpers import open_files
 
 #: Side by side; they wait more than they work.
 WORKERS = 4

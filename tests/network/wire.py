@@ -17,7 +17,7 @@ from types import TracebackType
 
 import attrs
 
-from .namespaces import Namespace
+from tests.network.namespaces import Namespace
 
 _DEVICE = "/dev/net/tun"
 _NUMBER = (10, 200)

@@ -12,11 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from ..services import EmulatorProcess
-from . import memory
-from .cycle import Cycles, SoakError
-from .judge import FEWEST, judge
-from .samples import Sample, look
+from tests.soak import memory
+from tests.soak.cycle import Cycles, SoakError
+from tests.soak.judge import FEWEST, judge
+from tests.soak.samples import Sample, look
+from tests.support.services import EmulatorProcess
 
 #: By how much the numbers may be higher at the end than at the beginning; memory in MB. The
 #: emulator's pool of threads for files grows to its four when they are needed. The client's memory

@@ -18,9 +18,8 @@ from odyssey import (
 )
 from odyssey.emulator import read_frame_number
 from odyssey.emulator.faults import CATALOGUE
-
-from ..helpers import FaultSwitch
-from ..services import EmulatorProcess
+from tests.support.helpers import FaultSwitch
+from tests.support.services import EmulatorProcess
 
 T = TypeVar("T")
 

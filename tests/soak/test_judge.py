@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from .judge import judge
+from tests.soak.judge import judge
 
 #: As many cycles as CI's two minutes have.
 SAMPLES = 15

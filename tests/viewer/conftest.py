@@ -9,9 +9,8 @@ import pytest
 from selenium.webdriver import Chrome
 
 from odyssey.emulator import Emulator
-
-from ..cli.conftest import CommandLine, Running, clean_environment
-from .site import Site
+from tests.cli.conftest import CommandLine, Running, clean_environment
+from tests.viewer.site import Site
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from ..chromium import picture
-from ..helpers import wait_until
+from tests.support.chromium import picture
+from tests.support.helpers import wait_until
 
 
 class Site:

@@ -11,10 +11,9 @@ import requests
 
 from odyssey import Odyssey
 from odyssey.emulator import Emulator, faults, read_frame_number
-
-from ..cli.conftest import Running
-from ..helpers import wait_until
-from .site import Site
+from tests.cli.conftest import Running
+from tests.support.helpers import wait_until
+from tests.viewer.site import Site
 
 pytestmark = pytest.mark.timeout(180)
 

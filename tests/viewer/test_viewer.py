@@ -8,9 +8,8 @@ import psutil
 import requests
 
 from odyssey.emulator import Emulator
-
-from ..cli.conftest import Running
-from ..helpers import wait_until
+from tests.cli.conftest import Running
+from tests.support.helpers import wait_until
 
 
 def test_it_listens_on_this_machine_only(viewer: Running, url: str) -> None:

@@ -12,11 +12,11 @@
 A new fault is a new class, one `take` (or `find`) where it strikes, and a line in the catalogue.
 """
 
-from .base import Fault, Target, TimedFault
-from .catalogue import CATALOGUE, named
-from .named import NamedFault
-from .parameters import Parameter, Value
-from .rest import (
+from odyssey.emulator.faults.base import Fault, Target, TimedFault
+from odyssey.emulator.faults.catalogue import CATALOGUE, named
+from odyssey.emulator.faults.named import NamedFault
+from odyssey.emulator.faults.parameters import Parameter, Value
+from odyssey.emulator.faults.rest import (
     DownloadCut,
     HttpDelay,
     HttpDrop,
@@ -34,7 +34,7 @@ from .rest import (
     UrlExpired,
     UsageError,
 )
-from .signaling import (
+from odyssey.emulator.faults.signaling import (
     ConnectionLimit,
     ErrorInsteadOfOffer,
     Junk,
@@ -46,7 +46,7 @@ from .signaling import (
     SocketDroppedBeforeOffer,
     SocketRefused,
 )
-from .stream import (
+from odyssey.emulator.faults.stream import (
     BroadcastIncomplete,
     DuplicateReply,
     FreezeVideo,
@@ -61,7 +61,7 @@ from .stream import (
     TrackEnded,
     WithholdReply,
 )
-from .switchboard import Faults, Live, SwitchedOn
+from odyssey.emulator.faults.switchboard import Faults, Live, SwitchedOn
 
 __all__ = [
     "CATALOGUE",

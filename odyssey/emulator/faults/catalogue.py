@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from . import rest, signaling, stream
-from .base import Fault
-from .named import NamedFault
-from .parameters import Parameter
+from odyssey.emulator.faults import rest, signaling, stream
+from odyssey.emulator.faults.base import Fault
+from odyssey.emulator.faults.named import NamedFault
+from odyssey.emulator.faults.parameters import Parameter
 
 __all__ = ["CATALOGUE", "named"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from .base import Fault
-from .parameters import Parameter, Value
+from odyssey.emulator.faults.base import Fault
+from odyssey.emulator.faults.parameters import Parameter, Value
 
 __all__ = ["NamedFault"]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
-from .base import Fault, TimedFault
+from odyssey.emulator.faults.base import Fault, TimedFault
 
 __all__ = [
     "DownloadCut",

@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-from .base import Fault, TimedFault
+from odyssey.emulator.faults.base import Fault, TimedFault
 
 __all__ = [
     "BroadcastIncomplete",

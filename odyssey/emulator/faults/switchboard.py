@@ -9,10 +9,10 @@ from typing import Protocol, TypeVar
 
 import attrs
 
-from .base import Fault, Target, TimedFault
-from .catalogue import named
-from .parameters import Value
-from .rest import HttpFault
+from odyssey.emulator.faults.base import Fault, Target, TimedFault
+from odyssey.emulator.faults.catalogue import named
+from odyssey.emulator.faults.parameters import Value
+from odyssey.emulator.faults.rest import HttpFault
 
 __all__ = ["Faults", "Live", "SwitchedOn"]
 

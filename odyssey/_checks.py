@@ -1,0 +1,73 @@
+"""What callers give: numbers, texts and ids are checked before anything is sent."""
+
+from __future__ import annotations
+
+import math
+from urllib.parse import quote
+
+#: Seconds (about 46 days) from which on a time limit is none: timers of some systems end there.
+NO_LIMIT = 4e6
+
+
+def check_timeout(value: object, name: str = "timeout") -> float | None:
+    """A number of seconds > 0, or None for no limit; else `ValueError` or `TypeError`."""
+    if value is None:
+        return None
+    seconds = number(value, name)
+    if not seconds > 0:
+        raise ValueError(f"{name} must be None or a number of seconds > 0, not {value!r}")
+    return seconds if seconds < NO_LIMIT else None
+
+
+def check_wait(value: object, name: str = "timeout") -> float | None:
+    """As `check_timeout`, but 0 is allowed and means: do not wait."""
+    if value is None:
+        return None
+    seconds = number(value, name)
+    if not seconds >= 0:
+        raise ValueError(f"{name} must be None or a number of seconds >= 0, not {value!r}")
+    return seconds if seconds < NO_LIMIT else None
+
+
+def check_count(value: object, name: str, least: int, most: int | None = None) -> int:
+    """A whole number from `least` to `most`; else `ValueError` or `TypeError`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
+    number: int = value.__index__()
+    if number < least or (most is not None and number > most):
+        limits = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be {limits}, not {number}")
+    return number
+
+
+def check_text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+    return value
+
+
+def number(value: object, name: str) -> float:
+    # numpy's numbers are no ints, but turn into floats without loss.
+    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be None or a number, not {type(value).__name__}")
+    try:
+        number = float(value)
+    except OverflowError:  # an int beyond what floats reach
+        number = math.inf if isinstance(value, int) and value > 0 else -math.inf
+    if math.isnan(number):
+        raise ValueError(f"{name} must be a number, not nan")
+    return number
+
+
+def path_segment(given: object, name: str = "stream_id") -> str:
+    """An id as one segment of a path: whatever is in it, it can't lead to another endpoint, nor
+    into another folder.
+    """
+    text = check_text(given, name)
+    try:
+        segment = quote(text, safe="")
+    except UnicodeEncodeError:  # half a character
+        segment = ""
+    if not text.strip() or segment in ("", ".", ".."):
+        raise ValueError(f"{name} must be an id that the service gave, not {text!r}")
+    return segment

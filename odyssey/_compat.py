@@ -1,0 +1,78 @@
+"""The asyncio client's flat names for recordings and simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from odyssey.models import (
+        Recording,
+        SimulationJobDetail,
+        SimulationJobInfo,
+        SimulationJobsList,
+        SimulationJobStatus,
+        StreamRecordingsList,
+    )
+    from odyssey.recordings.api import Recordings
+    from odyssey.simulations.api import Simulations
+    from odyssey.simulations.script import Script
+
+
+class FlatNames:
+    """What `Odyssey` inherits, so that scripts written for that client find their calls."""
+
+    @property
+    def recordings(self) -> Recordings:
+        raise NotImplementedError
+
+    @property
+    def simulations(self) -> Simulations:
+        raise NotImplementedError
+
+    def get_recording(self, stream_id: str) -> Recording:
+        """As `recordings.get`."""
+        return self.recordings.get(stream_id)
+
+    def list_stream_recordings(
+        self, limit: int | None = None, offset: int | None = None
+    ) -> StreamRecordingsList:
+        """As `recordings.list`."""
+        return self.recordings.list(limit, offset)
+
+    def simulate(
+        self,
+        *,
+        script: Script | None = None,
+        scripts: Sequence[Script] | None = None,
+        script_url: str | None = None,
+        portrait: bool = True,
+        bypass_prompt_expansion: bool | None = None,
+    ) -> SimulationJobDetail:
+        """As `simulations.submit`."""
+        return self.simulations.submit(
+            script=script,
+            scripts=scripts,
+            script_url=script_url,
+            portrait=portrait,
+            bypass_prompt_expansion=bypass_prompt_expansion,
+        )
+
+    def get_simulate_status(self, job_id: str) -> SimulationJobDetail:
+        """As `simulations.get`."""
+        return self.simulations.get(job_id)
+
+    def list_simulations(
+        self,
+        *,
+        status: SimulationJobStatus | str | None = None,
+        active: bool | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> SimulationJobsList:
+        """As `simulations.list`."""
+        return self.simulations.list(status=status, active=active, limit=limit, offset=offset)
+
+    def cancel_simulation(self, job_id: str) -> SimulationJobInfo:
+        """As `simulations.cancel`."""
+        return self.simulations.cancel(job_id)

@@ -1,0 +1,1 @@
+"""A client's live connection, and what hangs on it."""

@@ -1,0 +1,181 @@
+"""The user's callbacks, on threads of their own: they may sleep, block, or raise."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from odyssey._runtime.deadline import Deadline
+from odyssey.frames.frame import VideoFrame
+from odyssey.models import BroadcastInfo, ConnectionStatus
+
+logger = logging.getLogger(__name__)
+
+VideoFrameCallback = Callable[[VideoFrame], object]
+ConnectedCallback = Callable[[], object]
+DisconnectedCallback = Callable[[], object]
+StreamStartedCallback = Callable[[str], object]
+StreamEndedCallback = Callable[[], object]
+InteractAcknowledgedCallback = Callable[[str], object]
+BroadcastReadyCallback = Callable[[BroadcastInfo], object]
+StreamErrorCallback = Callable[[str, str], object]
+ErrorCallback = Callable[[Exception, bool], object]
+StatusChangeCallback = Callable[[ConnectionStatus, str | None], object]
+
+#: Frames that wait for a slow `on_video_frame`: the newest, and one while the next is fetched.
+FRAME_BACKLOG = 2
+
+
+_Event = tuple[str, tuple[object, ...]]
+
+
+def _check_callable(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{attribute.name} must be callable or None, not {type(value).__name__}")
+
+
+@attrs.frozen
+class Handlers:
+    """The callbacks that `connect` was given."""
+
+    on_connected: ConnectedCallback | None = attrs.field(default=None, validator=_check_callable)
+    on_disconnected: DisconnectedCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_video_frame: VideoFrameCallback | None = attrs.field(default=None, validator=_check_callable)
+    on_stream_started: StreamStartedCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_stream_ended: StreamEndedCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_interact_acknowledged: InteractAcknowledgedCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_broadcast_ready: BroadcastReadyCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_stream_error: StreamErrorCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+    on_error: ErrorCallback | None = attrs.field(default=None, validator=_check_callable)
+    on_status_change: StatusChangeCallback | None = attrs.field(
+        default=None, validator=_check_callable
+    )
+
+
+class Callbacks:
+    """Runs the handlers of one connection: events in order on one thread, frames on another.
+
+    `emit` and `frame` never block. Both threads end by themselves after `finish`.
+    """
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+        self._events: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
+        # Its lock guards `_frames`, the two counters and `_finished`.
+        self._frame_came = threading.Condition()
+        self._frames: collections.deque[VideoFrame] = collections.deque()
+        self._delivered = 0
+        self._dropped = 0
+        self._finished = False
+        self._threads: list[threading.Thread] = []
+        given = [h for h in attrs.astuple(handlers, recurse=False) if h is not None]
+        # Who puts events in the line: each says with a None that it is done.
+        self._sources = 1 if handlers.on_video_frame is None else 2
+        if given:
+            self._start("odyssey-events", self._run_events)
+        if handlers.on_video_frame is not None:
+            self._start("odyssey-frames", self._run_frames)
+
+    @property
+    def frames_delivered(self) -> int:
+        """Frames that `on_video_frame` was called with."""
+        return self._delivered
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames that `on_video_frame` was too slow for."""
+        return self._dropped
+
+    def emit(self, name: str, *args: object) -> None:
+        """Has the handler `name` called, after those emitted before."""
+        if self._threads and not self._finished:
+            self._events.put((name, args))
+
+    def frame(self, frame: VideoFrame) -> None:
+        """Has `on_video_frame` called, if it comes to it before newer ones push this one out."""
+        if self._handlers.on_video_frame is None:
+            return
+        with self._frame_came:
+            if self._finished:
+                return
+            if len(self._frames) >= FRAME_BACKLOG:
+                self._frames.popleft()
+                self._dropped += 1
+            self._frames.append(frame)
+            self._frame_came.notify()
+
+    def finish(self) -> None:
+        """No more will come: the events emitted are still delivered, then the threads end."""
+        with self._frame_came:
+            if self._finished:
+                return
+            self._finished = True
+            self._dropped += len(self._frames)
+            self._frames.clear()
+            self._frame_came.notify()
+        self._events.put(None)
+
+    def join(self, deadline: Deadline) -> None:
+        """Waits for the threads until `deadline`; not for the one it is called from."""
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(deadline.remaining())
+
+    def _start(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run_events(self) -> None:
+        sources = self._sources
+        while sources:
+            event = self._events.get()
+            if event is None:
+                sources -= 1
+                continue
+            failure = self._call(*event)
+            if failure is not None:
+                self._call(*failure)
+
+    def _run_frames(self) -> None:
+        while True:
+            with self._frame_came:
+                self._frame_came.wait_for(lambda: self._frames or self._finished)
+                if self._finished:
+                    break
+                frame = self._frames.popleft()
+                self._delivered += 1
+            failure = self._call("on_video_frame", (frame,))
+            if failure is not None:
+                self._events.put(failure)
+        self._events.put(None)
+
+    def _call(self, name: str, args: tuple[object, ...]) -> _Event | None:
+        """Calls a handler; the event that tells of it, if it raised."""
+        handler = getattr(self._handlers, name)
+        if handler is None:
+            return None
+        try:
+            handler(*args)
+        except BaseException as exc:
+            logger.exception("the callback %s raised", name)
+            return None if name == "on_error" else ("on_error", (exc, False))
+        return None

@@ -1,0 +1,371 @@
+"""The live half of a client: its one connection at a time, and the calls that wait for it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from odyssey._checks import check_text, check_timeout
+from odyssey._live.telemetry import Telemetry, reported
+from odyssey._rest.client import HttpClient
+from odyssey._runtime.background import load, run_in_thread
+from odyssey._runtime.deadline import WAIT_SLICE, Deadline
+from odyssey._runtime.exit import close_at_exit
+from odyssey._runtime.fork import Home
+from odyssey.config import Settings
+from odyssey.errors import (
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyStreamError,
+    OdysseyTimeoutError,
+)
+from odyssey.frames.fanout import FrameFanout
+from odyssey.frames.queue import FrameQueue, Overflow
+from odyssey.models import ConnectionStatus
+
+if TYPE_CHECKING:
+    from odyssey._live.callbacks import Callbacks, Handlers
+    from odyssey._rtc.connection import Connection
+    from odyssey._runtime.portal import MediaLoop
+    from odyssey.frames.stats import ClientStats
+    from odyssey.models import ClientCredentials, StreamerCapabilities
+
+T = TypeVar("T")
+
+#: Seconds that `disconnect` waits for the media thread, which bounds its own steps below that; one
+#: that is stuck gets `CLEAN_UP` on top.
+DISCONNECT_TIMEOUT = 2.0
+#: Seconds that `close` may take in all; what is left of them goes to waiting for the threads.
+CLOSE_TIMEOUT = 2.9
+#: Seconds that `close` waits for a thread to end.
+JOIN_TIMEOUT = 0.4
+
+
+@attrs.define(eq=False)
+class _Attempt:
+    """One `connect`, and the connection that comes of it."""
+
+    connection: Connection
+    callbacks: Callbacks
+    cancelled: Future[None] = attrs.field(factory=Future)
+    capabilities: StreamerCapabilities | None = None
+
+
+class Live:
+    """Connects, waits, disconnects. Safe to share between threads; owns the media thread."""
+
+    def __init__(self, settings: Settings, http: HttpClient, telemetry: Telemetry) -> None:
+        self.telemetry = telemetry
+        self._settings = settings
+        self._http = http
+        self._home = Home()
+        frames = FrameQueue(settings.frame_buffer, timeout=settings.timeout)
+        self.fanout = FrameFanout(frames)
+        # Held while one thread connects; the others wait for it with their deadlines.
+        self._connecting = threading.Lock()
+        # Guards `_loop`, `_attempt` and `_closed`; nothing waits while holding it.
+        self._state = threading.Lock()
+        self._loop: MediaLoop | None = None
+        self._attempt: _Attempt | None = None
+        self._closed = False
+
+    def deadline(self, timeout: float | None) -> Deadline:
+        """Of a call that was given `timeout`; None: the client's own."""
+        return Deadline.after(self._settings.timeout if timeout is None else check_timeout(timeout))
+
+    # Snapshots.
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the media thread runs, in this process."""
+        return self._loop is not None and self._home.is_here
+
+    @property
+    def _current(self) -> _Attempt | None:
+        """The present or last connection; none in a forked child, which has no part in it."""
+        return self._attempt if self._home.is_here else None
+
+    @property
+    def status(self) -> ConnectionStatus:
+        attempt = self._current
+        return ConnectionStatus.DISCONNECTED if attempt is None else attempt.connection.status
+
+    @property
+    def session_id(self) -> str | None:
+        attempt = self._current
+        connected = attempt is not None and self.status is ConnectionStatus.CONNECTED
+        return attempt.connection.session_id if attempt is not None and connected else None
+
+    @property
+    def stream_id(self) -> str | None:
+        """The stream that runs now."""
+        attempt = self._current
+        return None if attempt is None else attempt.connection.conversation.stream_id
+
+    @property
+    def applied_prompt(self) -> str | None:
+        attempt = self._current
+        return None if attempt is None else attempt.connection.conversation.applied_prompt
+
+    @property
+    def capabilities(self) -> StreamerCapabilities | None:
+        attempt = self._current
+        return None if attempt is None else attempt.capabilities
+
+    @property
+    def stats(self) -> ClientStats:
+        from odyssey.frames.stats import ClientStats
+
+        attempt = self._current
+        if attempt is None:
+            return ClientStats(frames=self.fanout.main.stats)
+        return ClientStats(
+            frames_received=attempt.connection.frames_received,
+            callback_frames=attempt.callbacks.frames_delivered,
+            callback_dropped=attempt.callbacks.frames_dropped,
+            frames=self.fanout.main.stats,
+        )
+
+    def subscribe(self, maxsize: int, overflow: Overflow) -> FrameQueue:
+        self._home.require()
+        self.check_open()
+        return self.fanout.subscribe(maxsize, overflow, self._settings.timeout)
+
+    # Connecting.
+
+    @reported("connected")
+    def connect(
+        self, handlers: Handlers, deadline: Deadline, credentials: ClientCredentials | None
+    ) -> None:
+        """Returns when the connection is ready; at once if there is one.
+
+        `credentials`: a session that there is already; else one is asked for.
+        """
+        self._home.require()
+        with self._one_at_a_time(deadline):
+            if self.status is ConnectionStatus.CONNECTED:
+                return
+            if credentials is None:
+                self._settings.require_key()
+            loop, attempt = self._begin(handlers)
+            try:
+                self._open(loop, attempt, deadline, credentials)
+            except BaseException as exc:
+                self._abort(loop, attempt, exc)
+                raise
+
+    def _begin(self, handlers: Handlers) -> tuple[MediaLoop, _Attempt]:
+        load("odyssey._rtc.connection")
+        from odyssey._live.callbacks import Callbacks
+        from odyssey._rtc.connection import Connection
+        from odyssey._runtime.portal import MediaLoop
+
+        with self._state:
+            self.check_open()
+            if self._loop is None:
+                self._loop = MediaLoop()
+                close_at_exit(self)
+            callbacks = Callbacks(handlers)
+            connection = Connection(self.fanout, callbacks, self._settings.advanced)
+            self._attempt = _Attempt(connection, callbacks)
+            return self._loop, self._attempt
+
+    def _open(
+        self,
+        loop: MediaLoop,
+        attempt: _Attempt,
+        deadline: Deadline,
+        credentials: ClientCredentials | None,
+    ) -> None:
+        from odyssey._live.provisioning import (
+            as_http,
+            as_websocket,
+            ice_servers,
+            request_credentials,
+        )
+
+        connection = attempt.connection
+        if credentials is None:
+            loop.call(
+                connection.authenticate,
+                deadline=deadline,
+                waiting_for=lambda: "the media thread did not start in time",
+            )
+            queue_timeout = self._settings.queue_timeout
+
+            def request() -> ClientCredentials:
+                pause = functools.partial(_pause, attempt)
+                return request_credentials(self._http, deadline, queue_timeout, pause)
+
+            credentials = _until_cancelled(attempt, request)
+        attempt.capabilities = credentials.capabilities
+        signaling_url = as_websocket(credentials.signaling_url)
+        servers = _until_cancelled(
+            attempt, lambda: ice_servers(self._http, as_http(signaling_url), deadline)
+        )
+        loop.call(
+            connection.open,
+            credentials,
+            signaling_url,
+            servers,
+            deadline=deadline,
+            waiting_for=lambda: f"not connected in time; missing: {connection.missing()}",
+        )
+
+    def _abort(self, loop: MediaLoop, attempt: _Attempt, exc: BaseException) -> None:
+        """After a failed or interrupted try: nothing of it stays."""
+        error = exc if isinstance(exc, OdysseyError) else None
+        # Ctrl-C is answered at once; the clean-up goes on without its caller.
+        seconds = DISCONNECT_TIMEOUT if isinstance(exc, Exception) else 0.3
+        with contextlib.suppress(OdysseyError):
+            loop.call(
+                attempt.connection.abort,
+                error,
+                deadline=Deadline.after(seconds),
+                waiting_for=lambda: "cleaning up took too long",
+            )
+        attempt.callbacks.finish()
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self, deadline: Deadline) -> Iterator[None]:
+        left = deadline.remaining()
+        if not self._connecting.acquire(timeout=-1 if left is None else left):
+            raise OdysseyTimeoutError("another thread was connecting this client all the time")
+        try:
+            self.check_open()
+            yield
+        finally:
+            self._connecting.release()
+
+    # Streams.
+
+    @reported("stream_started")
+    def start(
+        self,
+        prompt: str,
+        deadline: Deadline,
+        *,
+        portrait: bool,
+        image: str | None,
+        broadcast: bool,
+        bypass_prompt_expansion: bool,
+    ) -> str:
+        loop, connection = self._connected("start a stream")
+
+        async def start() -> str:
+            return await connection.conversation.start(
+                prompt,
+                portrait=portrait,
+                image=image,
+                broadcast=broadcast,
+                bypass_prompt_expansion=bypass_prompt_expansion,
+            )
+
+        return loop.call(
+            start,
+            deadline=deadline,
+            waiting_for=lambda: "the service did not say in time that the stream started",
+        )
+
+    @reported(None)
+    def interact(self, prompt: str, deadline: Deadline) -> str:
+        if not check_text(prompt, "prompt").strip():
+            raise ValueError("prompt must not be empty: say what should change")
+        loop, connection = self._connected("interact")
+        return loop.call(
+            connection.conversation.interact,
+            prompt,
+            deadline=deadline,
+            waiting_for=lambda: "the service did not acknowledge the prompt in time",
+        )
+
+    @reported("stream_ended")
+    def end(self, deadline: Deadline) -> None:
+        loop, connection = self._connected("end the stream")
+        loop.call(
+            connection.conversation.end,
+            deadline=deadline,
+            waiting_for=lambda: "the service did not say in time that the stream ended",
+        )
+
+    def require_connected(self, doing: str) -> None:
+        """Raises `OdysseyStreamError` where there is no connection."""
+        self._connected(doing)
+
+    def _connected(self, doing: str) -> tuple[MediaLoop, Connection]:
+        self._home.require()
+        self.check_open()
+        loop, attempt = self._loop, self._attempt
+        if loop is None or attempt is None or self.status is not ConnectionStatus.CONNECTED:
+            failure = None if attempt is None else attempt.connection.failure
+            why = f" ({failure})" if failure is not None else ""
+            raise OdysseyStreamError(
+                f"can't {doing}: not connected{why}; call connect() first", reason="not_connected"
+            )
+        return loop, attempt.connection
+
+    # Ending.
+
+    def disconnect(self) -> None:
+        """Ends the connection, or a try to connect in another thread. Idempotent; never raises."""
+        loop, attempt = self._loop, self._attempt
+        if loop is None or attempt is None or not self._home.is_here:
+            return
+        with contextlib.suppress(InvalidStateError):  # it was called off before
+            attempt.cancelled.set_result(None)
+        with contextlib.suppress(OdysseyError):
+            loop.call(
+                attempt.connection.close,
+                deadline=Deadline.after(DISCONNECT_TIMEOUT),
+                waiting_for=lambda: "disconnecting took too long",
+            )
+        attempt.callbacks.finish()
+
+    def close(self) -> None:
+        """Disconnects for good and ends the threads. Idempotent; never raises."""
+        if not self._home.is_here:
+            self._closed = True
+            return
+        deadline = Deadline.after(CLOSE_TIMEOUT)
+        with self._state:
+            self._closed = True
+        self.telemetry.finish()
+        self.disconnect()
+        with self._state:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.stop(deadline.within(JOIN_TIMEOUT))
+        if self._attempt is not None:
+            self._attempt.callbacks.join(deadline.sooner(JOIN_TIMEOUT))
+        self.telemetry.join()
+
+    def check_open(self) -> None:
+        if self._closed:
+            raise OdysseyError("this client was closed; make a new Odyssey()")
+
+
+def _until_cancelled(attempt: _Attempt, work: Callable[[], T]) -> T:
+    """What `work` returns. `disconnect` in another thread ends the waiting for it at once: the work
+    goes on in a daemon thread, as a request can't be called off, but only until its own deadline.
+    """
+    outcome = run_in_thread(work, "odyssey-connecting")
+    while not outcome.done():
+        either: list[Future[Any]] = [outcome, attempt.cancelled]
+        concurrent.futures.wait(either, WAIT_SLICE, return_when=FIRST_COMPLETED)
+        if attempt.cancelled.done():
+            raise OdysseyConnectionError("disconnected while connecting")
+    return outcome.result()
+
+
+def _pause(attempt: _Attempt, seconds: float) -> None:
+    """Sleeps in the queue, until `disconnect` is called elsewhere."""
+    concurrent.futures.wait([attempt.cancelled], seconds)
+    if attempt.cancelled.done():
+        raise OdysseyConnectionError("disconnected while connecting")

@@ -1,0 +1,161 @@
+"""Live video in a cell of a notebook."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from odyssey._checks import check_count
+from odyssey._live.live import Live
+from odyssey.errors import OdysseyError, OdysseyStreamError
+from odyssey.frames.queue import FrameQueue
+
+if TYPE_CHECKING:
+    from odyssey.frames.frame import VideoFrame
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that `stop` waits for the thread, which is in the middle of a picture at most.
+JOIN_TIMEOUT = 1.0
+#: What is left of the time that a client's `close` may take.
+CLOSE_JOIN_TIMEOUT = 0.1
+
+
+class Preview:
+    """What `preview()` gives: live video in the cell, painted by a thread of its own.
+
+    It ends with the stream or the connection, or when it is stopped; its last picture stays. A
+    context manager: stops on the way out. Safe to share between threads.
+
+    Example:
+        ```python
+        with stream.preview():
+            stream.interact("The cat yawns")
+            clip = stream.frames.stack(48)
+        ```
+    """
+
+    def __init__(self, queue: FrameQueue, width: int | None, fps: int) -> None:
+        self._queue = queue
+        self._width = width
+        self._pause = 1 / fps
+        self._stopped = threading.Event()
+        self._show = _cell()
+        self._thread = threading.Thread(target=self._run, name="odyssey-preview", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it still shows what comes."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Ends it; the stream goes on. Idempotent."""
+        self.end()
+        self.join(JOIN_TIMEOUT)
+
+    def end(self) -> None:
+        """As `stop`, without waiting for the thread."""
+        self._stopped.set()
+        self._queue.close()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
+    def __enter__(self) -> Preview:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Preview {'running' if self.is_running else 'over'}>"
+
+    def _ipython_display_(self) -> None:
+        """Nothing more: a cell that ends with `preview()` shows the video already."""
+
+    def _run(self) -> None:
+        try:
+            for frame in self._queue:
+                self._show(self._picture(frame))
+                if self._stopped.wait(self._pause):
+                    break
+        except OdysseyError as exc:
+            # The program hears of it where it reads frames or steers.
+            logger.debug("the preview ended: %s", exc)
+        except Exception:
+            logger.exception("the preview failed, and has ended")
+        finally:
+            self._queue.close()
+
+    def _picture(self, frame: VideoFrame) -> dict[str, str]:
+        """The frame as a notebook takes it."""
+        width = self._width or frame.width // 2
+        image, buffer = frame.to_image(), io.BytesIO()
+        image.thumbnail((width, image.height))
+        image.save(buffer, "JPEG", quality=80)
+        return {
+            "image/jpeg": base64.b64encode(buffer.getvalue()).decode(),
+            "text/plain": f"frame {frame.index}: {frame.prompt}",
+        }
+
+
+class Previews:
+    """A client's preview: one at a time, so that a cell that is run again replaces its own."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        # Guards `_current`; nothing waits while holding it.
+        self._lock = threading.Lock()
+        self._current: Preview | None = None
+
+    def begin(self, width: int | None, fps: int) -> Preview:
+        if width is not None:
+            check_count(width, "width", 1)
+        check_count(fps, "fps", 1, 60)
+        self._live.require_connected("show a preview")
+        if self._live.stream_id is None:
+            raise OdysseyStreamError(
+                "there is nothing to preview: no stream runs; start one first", reason="no_stream"
+            )
+        # A pause of the stream doesn't end it: no timeout.
+        queue = self._live.fanout.subscribe(1, "drop_oldest", None)
+        try:
+            preview = Preview(queue, width, fps)
+        except BaseException:
+            queue.close()
+            raise
+        with self._lock:
+            before, self._current = self._current, preview
+        if before is not None:
+            before.end()
+        return preview
+
+    def close(self) -> None:
+        """Ends it with the client."""
+        with self._lock:
+            preview, self._current = self._current, None
+        if preview is not None:
+            preview.end()
+            preview.join(CLOSE_JOIN_TIMEOUT)
+
+
+def _cell() -> Callable[[dict[str, str]], object]:
+    """A place in the output of the cell that runs; returns what changes the picture there."""
+    ipython: Any = sys.modules.get("IPython")  # a kernel has it loaded
+    shell = None if ipython is None else ipython.get_ipython()
+    if getattr(shell, "kernel", None) is None:
+        raise OdysseyError(
+            "preview() shows video in a notebook, and this program doesn't run in one: open it in "
+            "Jupyter (pip install jupyterlab), or show the frames of `for frame in stream` yourself"
+        )
+    from IPython.display import DisplayHandle
+
+    handle: Any = DisplayHandle()  # type: ignore[no-untyped-call, unused-ignore]
+    handle.display({"text/plain": "The preview begins with the next frame."}, raw=True)
+    return lambda picture: handle.update(picture, raw=True)

@@ -1,0 +1,207 @@
+"""Getting a session from the REST API: regions, the queue, the session token, ICE servers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import attrs
+
+from odyssey._logging import redacted
+from odyssey._rest.answer import Answer, raise_for_status
+from odyssey._rest.client import HttpClient
+from odyssey._runtime.deadline import Deadline
+from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
+from odyssey.models import ClientCredentials, StreamerCapabilities
+from odyssey.models.fields import Fields, wrong_answer
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that measuring the regions may take in all: it is a help to the service, not a need.
+REGIONS_DEADLINE = 1.0
+#: Regions that are measured: each takes a thread for a moment.
+MOST_REGIONS = 32
+#: Seconds to wait for the ICE configuration, without which one goes on.
+CONFIG_DEADLINE = 3.0
+#: Seconds between two questions for a free streamer.
+QUEUE_INTERVAL = 1.0
+
+
+@attrs.frozen
+class IceServer:
+    """A STUN or TURN server that the service names."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = attrs.field(default=None, repr=False)
+
+
+def request_credentials(
+    http: HttpClient,
+    deadline: Deadline,
+    queue_timeout: float | None,
+    wait: Callable[[float], None],
+) -> ClientCredentials:
+    """A session of one's own, with its token.
+
+    `wait(seconds)` sleeps between two questions for a free streamer; it may raise to stop.
+    """
+    latencies = region_latencies(http, deadline)
+    session = _request_session(http, latencies, deadline, queue_timeout, wait)
+    answer = http.post(
+        "/sessions/token",
+        {"session_id": session.text("session_id")},
+        deadline,
+        "could not get a session token",
+        repeatable=True,
+    )
+    token = Fields.read(answer.json("the session token"), "the session token")
+    capabilities = session.data.get("capabilities")
+    try:
+        return ClientCredentials(
+            signaling_url=session.text("signalling_url"),
+            session_token=token.text("session_token"),
+            expires_in=token.integer("expires_in", 600),
+            capabilities=(
+                None if capabilities is None else StreamerCapabilities.from_json(capabilities)
+            ),
+        )
+    except ValueError as exc:
+        raise wrong_answer("the session token", str(exc)) from None
+
+
+def region_latencies(http: HttpClient, deadline: Deadline) -> dict[str, int]:
+    """Milliseconds to each region that answered in time; empty if that can't be found out."""
+    doing = "could not measure the regions"
+    http.bearer(deadline)  # a refused key is told here, not taken for a missing region
+    limit = deadline.sooner(REGIONS_DEADLINE)
+    try:
+        # One try: `get` would spend the second on retries.
+        answer = http.get_once("/regions", limit, doing)
+        fields = Fields.read(answer.json("the regions"), "the regions")
+        regions = fields.items("regions", lambda r: Fields.read(r, "a region"))
+        targets = {r.text("id"): r.text("ping_url") for r in regions[:MOST_REGIONS]}
+    except OdysseyError as exc:
+        logger.debug("going on without regions: %s", exc)
+        return {}
+    return _ping_all(http, targets, limit)
+
+
+def _ping_all(http: HttpClient, targets: dict[str, str], limit: Deadline) -> dict[str, int]:
+    """All at once. What is slower than `limit` is left behind in its daemon thread."""
+    latencies: dict[str, int] = {}
+    done = threading.Semaphore(0)
+
+    def ping(region: str, url: str) -> None:
+        began = time.monotonic()
+        try:
+            answer = http.request("GET", url, limit, f"could not ping region {region}")
+            if answer.status < 400:
+                latencies[region] = max(1, round((time.monotonic() - began) * 1000))
+        except (OdysseyError, ValueError) as exc:
+            logger.debug("region %s: %s", region, exc)
+        finally:
+            done.release()
+
+    for region, url in targets.items():
+        threading.Thread(target=ping, args=(region, url), name="odyssey-ping", daemon=True).start()
+    for _ in targets:
+        if not done.acquire(timeout=limit.remaining()):
+            break
+    return dict(latencies)
+
+
+def _request_session(
+    http: HttpClient,
+    latencies: dict[str, int],
+    deadline: Deadline,
+    queue_timeout: float | None,
+    wait: Callable[[float], None],
+) -> Fields:
+    """Asks until a streamer is free, the queue's time is over, or the call's."""
+    body: dict[str, Any] = {"region_latencies": latencies} if latencies else {}
+    queue = deadline if queue_timeout is None else deadline.sooner(queue_timeout)
+    doing = "could not get a session"
+    while True:
+        answer = http.post_raw("/sessions/request", body, deadline, doing)
+        if answer.status != 503:
+            raise_for_status(answer, doing)
+            return Fields.read(answer.json("the session"), "the session")
+        left = queue.remaining()
+        if left is not None and left <= 0:
+            raise _queue_over(deadline)
+        logger.info("no streamer is free; asking again")
+        wait(QUEUE_INTERVAL if left is None else min(QUEUE_INTERVAL, left))
+        if deadline.passed():
+            raise _queue_over(deadline)
+
+
+def _queue_over(deadline: Deadline) -> OdysseyTimeoutError:
+    if deadline.passed():
+        return OdysseyTimeoutError(
+            "no streamer became free within the call's time; try later, or pass a longer timeout"
+        )
+    return OdysseyTimeoutError(
+        "no streamer became free within the queue timeout; try later, or pass a longer "
+        "queue_timeout to Odyssey()"
+    )
+
+
+def ice_servers(http: HttpClient, base_url: str, deadline: Deadline) -> list[IceServer]:
+    """What `{base_url}/config` names; empty if it can't be had."""
+    limit = deadline.sooner(CONFIG_DEADLINE)
+    try:
+        answer: Answer = http.request(
+            "GET", base_url.rstrip("/") + "/config", limit, "could not get the ICE servers"
+        )
+        raise_for_status(answer, "could not get the ICE servers")
+        fields = Fields.read(answer.json("the ICE servers"), "the ICE servers")
+        entries = fields.items("iceServers", lambda entry: entry)
+    except OdysseyError as exc:
+        logger.warning("going on without ICE servers: %s", exc)
+        return []
+    servers = []
+    for entry in entries:
+        try:
+            servers.append(_ice_server(entry))
+        except OdysseyError as exc:
+            logger.warning("going on without one of the ICE servers: %s", exc)
+    return servers
+
+
+def _ice_server(value: object) -> IceServer:
+    fields = Fields.read(value, "an ICE server")
+    urls = fields.data.get("urls") or fields.data.get("url")
+    listed = [urls] if isinstance(urls, str) else urls
+    if not isinstance(listed, list) or not all(isinstance(u, str) for u in listed):
+        raise wrong_answer("an ICE server", "'urls' should be a string or a list of strings")
+    return IceServer(
+        tuple(listed), fields.optional_text("username"), fields.optional_text("credential")
+    )
+
+
+def as_http(url: str) -> str:
+    """A signaling address as http(s)."""
+    return _with_scheme(url, {"ws": "http", "wss": "https"})
+
+
+def as_websocket(url: str) -> str:
+    """A signaling address as ws(s)."""
+    return _with_scheme(url, {"http": "ws", "https": "wss"})
+
+
+def _with_scheme(url: str, schemes: dict[str, str]) -> str:
+    try:
+        parts = urlsplit(url.strip())
+        scheme = schemes.get(parts.scheme, parts.scheme)
+        if not parts.hostname or parts.port == 0 or scheme not in schemes.values():
+            raise ValueError
+    except ValueError:
+        raise OdysseyConnectionError(
+            f"the signaling address {redacted(url)!r} is no http(s) or ws(s) address"
+        ) from None
+    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), "", ""))

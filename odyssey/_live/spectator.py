@@ -1,0 +1,290 @@
+"""Watching a stream that somebody else broadcasts."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn
+
+from odyssey._checks import check_timeout
+from odyssey._live.callbacks import Callbacks, DisconnectedCallback, Handlers, VideoFrameCallback
+from odyssey._live.whep import WhepAddress, WhepSession
+from odyssey._logging import log_to_stderr, shown_url
+from odyssey._runtime.background import load
+from odyssey._runtime.deadline import Deadline
+from odyssey._runtime.exit import close_at_exit, close_dropped
+from odyssey._runtime.fork import Home
+from odyssey.errors import OdysseyError
+from odyssey.frames.frame import VideoFrame
+from odyssey.frames.queue import FrameQueue, StreamState
+
+if TYPE_CHECKING:
+    from odyssey._rtc.spectator import Spectator
+    from odyssey._runtime.portal import MediaLoop
+
+#: Seconds for connecting, and for a frame, where the caller names none.
+DEFAULT_TIMEOUT = 30.0
+#: Seconds for telling the service on leaving, then for closing the peer, then for each thread.
+LEAVE_TIMEOUT = 0.8
+CLOSE_TIMEOUT = 0.8
+JOIN_TIMEOUT = 0.4
+
+
+def connect_to_stream(
+    webrtc_url: str,
+    spectator_token: str,
+    on_video_frame: VideoFrameCallback | None = None,
+    on_disconnected: DisconnectedCallback | None = None,
+    debug: bool = False,
+    *,
+    timeout: float | None = None,
+) -> SpectatorConnection:
+    """Watches a stream that was started with `broadcast=True`; needs no API key.
+
+    Returns when the media connection is up; the first picture comes with the next key frame, which
+    is asked for.
+
+    Args:
+        webrtc_url: `BroadcastInfo.webrtc_url`.
+        spectator_token: `BroadcastInfo.spectator_token`.
+        on_video_frame: called with each `VideoFrame`, on a thread of its own; a slow one misses
+            frames and delays nothing.
+        on_disconnected: called once, when the stream has ended, was lost, or was left.
+        debug: logs at DEBUG to stderr.
+        timeout: seconds for connecting, and what the queue's methods wait; 30 without one.
+
+    Raises:
+        ValueError, TypeError: an argument is wrong; nothing was sent.
+        OdysseyAuthError: the token was refused.
+        OdysseyNotFoundError: there is no such stream, or it has ended.
+        OdysseyServerError: the service's answer can't be used.
+        OdysseyTimeoutError: not connected in time.
+        OdysseyConnectionError: the service can't be reached.
+
+    Example:
+        ```python
+        with connect_to_stream(info.webrtc_url, info.spectator_token) as watching:
+            for frame in watching.frames:           # until the stream ends
+                process(frame.data)                 # (1280, 704, 3) uint8
+        ```
+    """
+    address = WhepAddress(webrtc_url, spectator_token)
+    handlers = Handlers(on_video_frame=on_video_frame, on_disconnected=on_disconnected)
+    seconds = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
+    if debug:
+        log_to_stderr()
+    watch = SpectatorSession(address, handlers)
+    connection = SpectatorConnection(watch, seconds)
+    try:
+        watch.open(Deadline.after(seconds))
+    except BaseException:
+        watch.abandon()
+        raise
+    return connection
+
+
+class SpectatorConnection:
+    """A stream that is being watched: what `connect_to_stream` returns.
+
+    A context manager: leaves on the way out. All of it may be used from any thread. When neither it
+    nor its `frames` is held any more, the stream is left, with a `ResourceWarning`.
+
+    Example:
+        ```python
+        watching = connect_to_stream(info.webrtc_url, info.spectator_token)
+        picture = watching.frames.latest().data         # (1280, 704, 3) uint8
+        watching.disconnect()
+        ```
+    """
+
+    def __init__(self, watch: SpectatorSession, timeout: float | None) -> None:
+        self._watch = watch
+        self._frames = FrameQueue(timeout=timeout, owner=_Leash(watch))
+        watch.frames = weakref.ref(self._frames)
+
+    @property
+    def frames(self) -> FrameQueue:
+        """The stream's frames. Iteration stops at its end, and raises `OdysseyConnectionError` if
+        the connection was lost. Their `stream_id` and `prompt` are None.
+
+        Example:
+            ```python
+            clip = watching.frames.stack(48)                # (48, 1280, 704, 3) uint8
+            ```
+        """
+        return self._frames
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the stream is being received."""
+        return self._watch.is_connected
+
+    def disconnect(self) -> None:
+        """Leaves the stream and frees everything. Idempotent; never raises; at most 3 s."""
+        self._watch.close()
+
+    def __enter__(self) -> SpectatorConnection:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.disconnect()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a SpectatorConnection can't be pickled, as it has a connection and threads: call "
+            "connect_to_stream() in each process"
+        )
+
+    def __repr__(self) -> str:
+        return self._watch.described()
+
+
+class _Leash:
+    """What is held by everything that a user can hold of a connection, and by nothing else."""
+
+    def __init__(self, watch: SpectatorSession) -> None:
+        self._watch = watch
+
+    def __del__(self) -> None:
+        if self._watch.is_connected:
+            close_dropped(self._watch.close, self._watch.described(), self)
+
+
+class SpectatorSession:
+    """The session, its media thread and its callbacks. The media thread keeps it alive.
+
+    Attributes:
+        frames: where frames go, if anybody holds it yet.
+    """
+
+    def __init__(self, address: WhepAddress, handlers: Handlers) -> None:
+        self.frames: Callable[[], FrameQueue | None] = lambda: None
+        self._url = address.url
+        self._connected = False
+        self._home = Home()
+        self._handlers = handlers
+        self._session = WhepSession(address)
+        self._loop: MediaLoop | None = None
+        self._spectator: Spectator | None = None
+        self._callbacks: Callbacks | None = None
+        # Guards `_connected`, `_over` and `_leaving`; nothing waits while holding it.
+        self._state = threading.Lock()
+        self._over = False
+        self._leaving = False
+        self._left = threading.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        """Not in a forked child, which has no part in it."""
+        return self._connected and self._home.is_here
+
+    def described(self) -> str:
+        state = "connected" if self.is_connected else "disconnected"
+        return f"<SpectatorConnection {shown_url(self._url)} {state}>"
+
+    def open(self, deadline: Deadline) -> None:
+        """Returns when the media connection is up."""
+        load("odyssey._rtc.spectator")
+        from odyssey._rtc.spectator import Spectator
+        from odyssey._runtime.portal import MediaLoop
+
+        servers = self._session.ice_servers(deadline)
+        self._callbacks = Callbacks(self._handlers)
+        loop = self._loop = MediaLoop()
+        spectator = self._spectator = Spectator(self)
+        close_at_exit(self)
+        offer = loop.call(
+            spectator.offer,
+            servers,
+            deadline=deadline,
+            waiting_for=lambda: "the addresses of this machine were not found out in time",
+        )
+        answer = self._session.join(offer, deadline)
+        loop.call(
+            spectator.accept,
+            answer,
+            deadline=deadline,
+            waiting_for=lambda: (
+                "the media connection to the stream was not up in time; the "
+                "network may not let UDP through"
+            ),
+        )
+
+    def abandon(self) -> None:
+        """Connecting failed: nothing of it stays, and nobody is told."""
+        with self._state:
+            self._over = True
+        self.close()
+
+    def close(self) -> None:
+        """Idempotent; never raises. A second caller waits for the first."""
+        if not self._home.is_here:
+            return
+        with self._state:
+            first, self._leaving = not self._leaving, True
+        if not first:
+            self._left.wait(LEAVE_TIMEOUT + CLOSE_TIMEOUT)
+            return
+        self.ended(None)
+        self._session.leave(Deadline.after(LEAVE_TIMEOUT))
+        loop = self._loop
+        if loop is not None and self._spectator is not None:
+            with contextlib.suppress(OdysseyError):
+                loop.call(
+                    self._spectator.close,
+                    deadline=Deadline.after(CLOSE_TIMEOUT),
+                    waiting_for=lambda: "closing took too long",
+                )
+            loop.stop(JOIN_TIMEOUT)
+        self._session.close()
+        self._left.set()
+        if self._callbacks is not None:
+            self._callbacks.finish()
+            self._callbacks.join(Deadline.after(JOIN_TIMEOUT))
+
+    # What the media thread reports (SpectatorListener).
+
+    def began(self) -> None:
+        with self._state:
+            if self._over:
+                return
+            self._connected = True
+        self._feed(StreamState.LIVE)
+
+    def frame(self, frame: VideoFrame) -> None:
+        if (frames := self.frames()) is not None:
+            frames.put(frame)
+        if self._callbacks is not None:
+            self._callbacks.frame(frame)
+
+    def ended(self, failure: OdysseyError | None) -> None:
+        """The stream is over for us, for whatever reason. Once."""
+        with self._state:
+            if self._over:
+                return
+            self._over = True
+            self._connected = False
+            if failure is None and not self._leaving:
+                self._session.forget()
+        self._feed(StreamState.GONE if failure is None else StreamState.FAILED, failure)
+        if self._callbacks is not None:
+            self._callbacks.emit("on_disconnected")
+            self._callbacks.finish()
+
+    def _feed(self, feed: StreamState, failure: OdysseyError | None = None) -> None:
+        if (frames := self.frames()) is not None:
+            frames.feed(feed, failure)
+
+    def torn_down(self) -> None:
+        """The peer is closed: after the stream's own end nobody need call `disconnect`."""
+        self._session.close()
+        if self._loop is not None:
+            self._loop.stop(0)

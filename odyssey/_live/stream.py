@@ -1,0 +1,159 @@
+"""A stream as a context manager: it starts on entry and ends on exit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from odyssey.errors import OdysseyError, OdysseyStreamError
+from odyssey.frames.frame import VideoFrame
+from odyssey.frames.queue import FrameQueue
+
+if TYPE_CHECKING:
+    from odyssey._live.live import Live
+    from odyssey._live.preview import Preview
+
+#: Seconds that ending may take on the way out with an exception.
+END_AFTER_ERROR = 2.0
+
+
+class Stream:
+    """What `client.stream(...)` gives. Safe to share between threads.
+
+    Example:
+        ```python
+        with client.stream("A cat on a windowsill") as stream:
+            stream.interact("The cat stretches and yawns")
+            for frame in stream:
+                ...
+        ```
+    """
+
+    def __init__(
+        self, live: Live, start: Callable[[], str], preview: Callable[[int | None, int], Preview]
+    ) -> None:
+        """`start` starts the stream and returns its id; `preview` is the client's."""
+        self._live = live
+        self._start = start
+        self._preview = preview
+        self._id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The stream's id, under which its recording is found.
+
+        Raises:
+            OdysseyStreamError: it has not been started.
+        """
+        if self._id is None:
+            raise OdysseyStreamError(
+                "the stream has not been started; use `with client.stream(...) as stream:`",
+                reason="not_started",
+            )
+        return self._id
+
+    @property
+    def applied_prompt(self) -> str | None:
+        """The prompt last acknowledged, as the service applied it.
+
+        Example:
+            ```python
+            stream.interact("The cat yawns")
+            print(stream.applied_prompt)
+            ```
+        """
+        return self._live.applied_prompt
+
+    @property
+    def frames(self) -> FrameQueue:
+        """The client's queue."""
+        return self._live.fanout.main
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has started and not ended yet.
+
+        Example:
+            ```python
+            if stream.is_active:
+                stream.interact("The cat yawns")
+            ```
+        """
+        return self._id is not None and self._live.stream_id == self._id
+
+    def interact(self, prompt: str, *, timeout: float | None = None) -> str:
+        """As `client.interact`.
+
+        Example:
+            ```python
+            applied = stream.interact("The cat yawns", timeout=10)
+            ```
+        """
+        return self._live.interact(prompt, self._live.deadline(timeout))
+
+    def preview(self, width: int | None = None, fps: int = 10) -> Preview:
+        """As `client.preview`: live video in a notebook's cell, while this stream runs.
+
+        Raises:
+            OdysseyStreamError: also if this stream is over.
+
+        Example:
+            ```python
+            with client.stream("A cat on a windowsill") as stream:
+                stream.preview(width=480)
+                clip = stream.frames.stack(48)
+            ```
+        """
+        if not self.is_active:
+            raise OdysseyStreamError(f"stream {self.id} is over", reason="stream_ended")
+        return self._preview(width, fps)
+
+    def end(self, *, timeout: float | None = None) -> None:
+        """Ends it; does nothing if it is over. As `client.end_stream` otherwise.
+
+        Example:
+            ```python
+            with client.stream("A cat on a windowsill") as stream:
+                clip = stream.frames.take(48)
+                stream.end()
+            ```
+        """
+        if not self.is_active:
+            return
+        try:
+            self._live.end(self._live.deadline(timeout))
+        except OdysseyStreamError as exc:
+            # The service had ended it by itself, and its word of that is still on the way.
+            if exc.reason != "invalid_state":
+                raise
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Its frames until it ends; raises what ended it if that was a failure."""
+        return iter(self.frames)
+
+    def __enter__(self) -> Stream:
+        if self._id is not None:
+            raise OdysseyStreamError(
+                "a Stream can be entered once; call client.stream() again", reason="invalid_state"
+            )
+        self._id = self._start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc is None:
+            self.end()
+            return
+        # What the body raised is what the caller needs to see, and soon: after Ctrl-C, say.
+        with contextlib.suppress(OdysseyError):
+            self.end(timeout=END_AFTER_ERROR)
+
+    def __repr__(self) -> str:
+        state = "not started" if self._id is None else "active" if self.is_active else "over"
+        return f"<Stream {self._id or ''} {state}>"

@@ -1,0 +1,145 @@
+"""A WHEP session over HTTP: joined with an offer, left with a DELETE."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import attrs
+
+from odyssey._checks import check_text
+from odyssey._live.provisioning import IceServer, ice_servers
+from odyssey._logging import shown_url
+from odyssey._rest.answer import raise_for_status
+from odyssey._rest.client import HttpClient
+from odyssey._runtime.deadline import Deadline
+from odyssey.errors import OdysseyAuthError, OdysseyError, OdysseyServerError
+
+logger = logging.getLogger(__name__)
+
+_SDP = "application/sdp"
+_DOING = "could not watch the stream"
+
+
+@attrs.frozen
+class WhepAddress:
+    """Where a stream can be watched, and the token for it.
+
+    Raises:
+        ValueError, TypeError: they can't be right; the text says why.
+    """
+
+    url: str = attrs.field(repr=shown_url)
+    token: str = attrs.field(repr=lambda _: "'…'")
+
+    @url.validator
+    def _check_url(self, _: object, value: object) -> None:
+        text = check_text(value, "webrtc_url")
+        try:
+            parts = urlsplit(text)
+            valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid or "#" in text or any(c.isspace() or not c.isprintable() for c in text):
+            raise ValueError(
+                "webrtc_url must be the http:// or https:// address of a broadcast "
+                f"(BroadcastInfo.webrtc_url), not {shown_url(text)}"
+            )
+
+    @token.validator
+    def _check_token(self, _: object, value: object) -> None:
+        text = check_text(value, "spectator_token")
+        if not text or any(c.isspace() or not c.isprintable() for c in text):
+            raise ValueError(
+                "spectator_token must be the token of a broadcast (BroadcastInfo.spectator_token); "
+                + ("it is empty" if not text else "it has white space or control characters in it")
+            )
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def endpoint(self) -> str:
+        """What an offer is posted to, but for the token."""
+        parts = urlsplit(self.url)
+        path = parts.path.rstrip("/") + "/whep"
+        return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+class WhepSession:
+    """The HTTP side of watching one stream. Blocks; used in the caller's threads."""
+
+    def __init__(self, address: WhepAddress) -> None:
+        self.address = address
+        self._http = HttpClient(address.origin, _no_key)
+        self._location: str | None = None
+
+    def ice_servers(self, deadline: Deadline) -> list[IceServer]:
+        """What the service names; empty if that can't be had."""
+        return ice_servers(self._http, self.address.origin, deadline)
+
+    def join(self, offer: str, deadline: Deadline) -> str:
+        """The SDP that answers the offer.
+
+        Raises:
+            OdysseyAuthError: the token was refused.
+            OdysseyNotFoundError: there is no such stream.
+            OdysseyAPIError, OdysseyUsageError, OdysseyConnectionError: it failed otherwise.
+        """
+        answer = self._http.request(
+            *("POST", self.address.endpoint, deadline, _DOING),
+            params={"token": self.address.token},
+            data=offer.encode(),
+            headers={"Content-Type": _SDP, "Accept": _SDP},
+        ).without(self.address.token)
+        if answer.status in (401, 403):
+            raise OdysseyAuthError(
+                f"{_DOING}: the spectator token was refused (HTTP {answer.status}); it goes with "
+                "one broadcast, as long as that lasts",
+                status=answer.status,
+            )
+        raise_for_status(answer, _DOING)
+        location = answer.headers.get("Location")
+        if location:
+            self._location = _resolved(answer.url, location)
+        sdp = answer.body.decode("utf-8", "replace")
+        if not sdp.startswith("v=0"):
+            raise OdysseyServerError(
+                f"{_DOING}: the answer is no SDP (HTTP {answer.status}, "
+                f"{answer.headers.get('Content-Type', 'no content type')})",
+                status=answer.status,
+            )
+        return sdp
+
+    def leave(self, deadline: Deadline) -> None:
+        """Ends the session at the service, once, if there is one. Never raises."""
+        location, self._location = self._location, None
+        if location is None:
+            return
+        try:
+            answer = self._http.request("DELETE", location, deadline, "could not leave the stream")
+            logger.debug("left the stream: HTTP %d", answer.status)
+        except (OdysseyError, ValueError) as exc:
+            logger.debug("%s", exc)
+
+    def forget(self) -> None:
+        """The service has ended the session itself."""
+        self._location = None
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def _resolved(base: str, location: str) -> str | None:
+    """The session's address; None where it is none that can be asked."""
+    try:
+        url = urljoin(base, location)
+        return url if urlsplit(url).scheme in ("http", "https") else None
+    except ValueError:
+        return None
+
+
+def _no_key() -> str:
+    raise AssertionError("watching takes no API key")

@@ -1,0 +1,132 @@
+"""Keeps keys, tokens and the queries of presigned URLs out of reprs, messages and logs."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+import re
+import sys
+from collections.abc import Iterator
+
+_PATTERNS = (
+    # The query of any URL or path: presigned signatures and `?token=` both live there. What may be
+    # part of a query is taken for it, but for punctuation at its end.
+    (re.compile(r"\?[^\s\"<>]*[^\s\"<>'.,;:)\]}]"), "?…"),
+    (re.compile(r"(?i)\b(bearer)\s+[^\s\"',)]+"), r"\1 …"),
+    # A JSON web token, wherever it stands, also with its middle left out as websockets logs it.
+    # Looked for once a word: with a look from each "eyJ" in it, a long word could take minutes.
+    (re.compile(r"(?<![\w-])(?=[\w-]*eyJ)[\w-]+\.{1,3}[\w-]+(?:\.[\w-]*)?"), "…"),
+    # JSON and header fields that carry a secret by name.
+    (
+        re.compile(
+            r"(?i)(\b(?:\w*token|api_key|authorization|credential|password)[\"']?\s*[:=]\s*)"
+            r"(\"[^\"]*\"|'[^']*'|[^\s,;}&]+)"
+        ),
+        r"\1…",
+    ),
+)
+
+
+def redacted(text: str) -> str:
+    """`text` with every URL query, bearer token and secret field replaced by "…"."""
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def shown_url(url: str | None) -> str:
+    """How a URL that may be presigned is shown in a repr: without its query."""
+    if url is None:
+        return "None"
+    head, query, _ = url.partition("?")
+    return repr(redacted(head) + ("?…" if query else ""))
+
+
+def scrub(exc: BaseException) -> BaseException:
+    """`exc`, with the texts of it and of all that it was raised from redacted in place.
+
+    Foreign errors of HTTP libraries carry the URL that failed, and so a signature, and the request
+    with its headers and its body; a traceback prints the causes too.
+    """
+    seen: set[int] = set()
+    queue: list[object] = [exc]
+    while queue:
+        item = queue.pop()
+        if not isinstance(item, BaseException) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        item.args = tuple(redacted(a) if isinstance(a, str) else a for a in item.args)
+        if isinstance(item, OSError) and isinstance(item.strerror, str):
+            item.strerror = redacted(item.strerror)  # what it shows, where it has one
+        for name, value in list(vars(item).items()):
+            if isinstance(value, str):
+                setattr(item, name, redacted(value))
+        _strip(item)
+        queue += [*item.args, item.__cause__, item.__context__, getattr(item, "reason", None)]
+    return exc
+
+
+def _strip(exc: BaseException) -> None:
+    """Takes the messages off an error of requests or websockets: a token is in their headers."""
+    response = getattr(exc, "response", None)
+    if hasattr(exc, "request"):
+        exc.request = exc.response = None  # type: ignore[attr-defined]
+    elif response is not None and hasattr(response, "headers"):
+        response.headers.clear()  # of websockets, whose error shows its status
+        response.body = None
+
+
+class RedactingFilter(logging.Filter):
+    """Rewrites records so that they carry no secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = redacted(record.getMessage())
+        record.args = None
+        if record.exc_info and record.exc_info[1] is not None:
+            scrub(record.exc_info[1])
+        return True
+
+
+_on_our_behalf: contextvars.ContextVar[bool] = contextvars.ContextVar(
+    "_on_our_behalf", default=False
+)
+
+
+class _OurRequestsFilter(RedactingFilter):
+    """The same for loggers that the whole program shares: only what is logged for our requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return super().filter(record) if _on_our_behalf.get() else True
+
+
+@contextlib.contextmanager
+def quiet_urllib3() -> Iterator[None]:
+    """Within it, what urllib3 logs in this thread is redacted: it logs paths with their queries."""
+    token = _on_our_behalf.set(True)
+    try:
+        yield
+    finally:
+        _on_our_behalf.reset(token)
+
+
+# A logger's filters don't apply to its children, so each one that logs URLs gets its own.
+for _name in (
+    "urllib3.connectionpool",
+    "urllib3.util.retry",
+    "urllib3.connection",
+    "urllib3.poolmanager",
+):
+    logging.getLogger(_name).addFilter(_OurRequestsFilter())
+
+
+def log_to_stderr() -> None:
+    """Once, however many ask for it."""
+    package = logging.getLogger("odyssey")
+    package.setLevel(logging.DEBUG)
+    if not any(getattr(handler, "name", None) == "odyssey-debug" for handler in package.handlers):
+        handler: logging.Handler = logging.StreamHandler(sys.stderr)
+        handler.set_name("odyssey-debug")
+        handler.addFilter(RedactingFilter())
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        package.addHandler(handler)

@@ -1,0 +1,1 @@
+"""One HTTP client of the REST API."""

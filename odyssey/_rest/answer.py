@@ -1,0 +1,93 @@
+"""An answer of the REST API: its JSON, how long it asks to wait, the error that it stands for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Mapping
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import attrs
+
+from odyssey._logging import redacted
+from odyssey.errors import OdysseyServerError, error_from_status, error_from_usage
+
+
+@attrs.frozen
+class Answer:
+    """An HTTP response, read to its end; `url` is where it came from, after redirects."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    url: str = attrs.field(default="", repr=False)
+
+    def json(self, of: str) -> object:
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(self.body)
+        # Not raised from within: the parser's error holds the whole body, and so perhaps a token.
+        raise OdysseyServerError(
+            f"the service's answer for {of} is not JSON (HTTP {self.status}, "
+            f"{self.headers.get('Content-Type', 'no content type')})",
+            status=self.status,
+        )
+
+    def retry_after(self) -> float | None:
+        """Seconds that `Retry-After` asks for, whether given as a number or as a date."""
+        value = self.headers.get("Retry-After", "")
+        try:
+            seconds = float(value)
+        except ValueError:
+            try:
+                moment = parsedate_to_datetime(value)
+            except (TypeError, ValueError, IndexError, OverflowError):
+                return None
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=timezone.utc)
+            seconds = moment.timestamp() - time.time()
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+
+    def without(self, secret: str) -> Answer:
+        """A refusal that repeats what it refuses, without that; other answers as they are."""
+        if self.status < 300:
+            return self
+        return attrs.evolve(self, body=self.body.replace(secret.encode(), "…".encode()))
+
+
+def raise_for_status(answer: Answer, doing: str) -> None:
+    """Raises the error that a status of 300 and more stands for."""
+    if answer.status < 300:
+        return
+    body = _error_body(answer)
+    if answer.status == 429:
+        detail = body.get("detail")
+        usage = dict(detail if isinstance(detail, Mapping) else body)
+        for name in ("message", "action"):
+            if isinstance(usage.get(name), str):
+                usage[name] = redacted(usage[name])
+        usage.setdefault("message", _detail(body) if isinstance(detail, (str, list)) else None)
+        raise error_from_usage(usage, doing, retry_after=answer.retry_after())
+    raise error_from_status(answer.status, _detail(body), doing)
+
+
+def _error_body(answer: Answer) -> Mapping[str, Any]:
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, Mapping) else {}
+
+
+def _detail(body: Mapping[str, Any]) -> str | None:
+    """What an error body says: `detail`, a text or FastAPI's list of findings."""
+    detail = body.get("detail", body.get("message", body.get("error")))
+    if isinstance(detail, Mapping):
+        detail = detail.get("message", detail.get("error"))
+    if isinstance(detail, list):
+        found = [str(d.get("msg")) for d in detail if isinstance(d, Mapping) and d.get("msg")]
+        detail = "; ".join(found) or None
+    return redacted(detail) if isinstance(detail, str) else None

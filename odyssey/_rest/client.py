@@ -1,0 +1,359 @@
+"""The REST API over `requests`: one session, the bearer token, retries."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any, NoReturn
+
+import requests
+from requests.auth import AuthBase
+
+from odyssey._logging import scrub
+from odyssey._rest.answer import Answer, raise_for_status
+from odyssey._rest.transport import (
+    FOREIGN_ERRORS,
+    BearerAuth,
+    NoAuth,
+    never_sent,
+    new_session,
+    reading_until,
+    transport_error,
+)
+from odyssey._runtime.background import run_in_thread, wait_for
+from odyssey._runtime.deadline import Deadline
+from odyssey._runtime.fork import Home
+from odyssey.errors import (
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyServerError,
+    OdysseyTimeoutError,
+)
+from odyssey.models.fields import Fields, wrong_answer
+
+logger = logging.getLogger(__name__)
+
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+RETRIES = 3
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 5.0
+#: The most that `Retry-After` is heeded for, where the call has no deadline.
+LONGEST_ASKED = 600.0
+#: Seconds before its end at which a bearer token is renewed rather than used.
+TOKEN_MARGIN = 30.0
+#: The API's answers are small; a body beyond this is none of its.
+LONGEST_BODY = 32 * 1024 * 1024
+
+
+class HttpClient:
+    """Speaks to the REST API at `api_url`. Safe to share between threads; no I/O until called."""
+
+    def __init__(self, api_url: str, require_key: Callable[[], str]) -> None:
+        self._api_url = api_url
+        self._require_key = require_key
+        self._begin()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "what belongs to an Odyssey client can't be pickled, as it has connections: make a "
+            "client in each process"
+        )
+
+    def _begin(self) -> None:
+        self._home = Home()
+        self._session = new_session()
+        # Guards `_token` only; a token is fetched outside it, at worst twice.
+        self._token_lock = threading.Lock()
+        self._token: tuple[str, float] | None = None
+
+    def _leave_parent(self) -> None:
+        """A forked child must not read from its parent's sockets, nor wait for its locks."""
+        if not self._home.is_here:
+            self._begin()
+
+    def close(self) -> None:
+        self._leave_parent()
+        self._session.close()
+
+    def get(
+        self,
+        path: str,
+        deadline: Deadline,
+        doing: str,
+        params: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """GET of the API with the bearer token, retried. Raises for every status but 2xx."""
+        answer = self._authorized("GET", path, deadline, doing, params=params, retry=RETRIES)
+        raise_for_status(answer, doing)
+        return answer
+
+    def get_once(self, path: str, deadline: Deadline, doing: str) -> Answer:
+        """GET as above, but not retried."""
+        answer = self._authorized("GET", path, deadline, doing, retry=0)
+        raise_for_status(answer, doing)
+        return answer
+
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        deadline: Deadline,
+        doing: str,
+        *,
+        repeatable: bool = False,
+    ) -> Answer:
+        """POST of JSON with the bearer token. `repeatable`: doing it twice does no harm."""
+        retry = RETRIES if repeatable else 0
+        answer = self._authorized("POST", path, deadline, doing, body=body, retry=retry)
+        raise_for_status(answer, doing)
+        return answer
+
+    def post_raw(
+        self, path: str, body: Mapping[str, Any], deadline: Deadline, doing: str
+    ) -> Answer:
+        """POST as above, not repeatable; the caller judges the status."""
+        return self._authorized("POST", path, deadline, doing, body=body, retry=0)
+
+    def delete(self, path: str, deadline: Deadline, doing: str) -> Answer:
+        """DELETE with the bearer token; sent again only if it never reached the service."""
+        answer = self._authorized("DELETE", path, deadline, doing, retry=0)
+        raise_for_status(answer, doing)
+        return answer
+
+    def bearer(self, deadline: Deadline) -> str:
+        """The bearer token: the cached one, or a new one for the API key.
+
+        Raises:
+            ValueError: there is no key.
+            OdysseyAuthError: the key was refused.
+        """
+        cached = self._cached_token()
+        if cached is not None:
+            return cached
+        key = self._require_key()
+        doing = "could not authenticate"
+        answer = self._repeated(
+            lambda: self.request(
+                "POST", self._api_url + "/auth/token", deadline, doing, body={"api_key": key}
+            ),
+            deadline,
+            RETRIES,
+            doing,
+        ).without(key)
+        if answer.status == 422:
+            raise OdysseyAuthError(
+                f"{doing}: the service finds the API key malformed (HTTP 422); check that it was "
+                "copied whole",
+                status=422,
+            )
+        raise_for_status(answer, doing)
+        fields = Fields.read(answer.json("the access token"), "the access token")
+        token = fields.text("access_token")
+        if not token or not (token.isascii() and token.isprintable()) or " " in token:
+            raise wrong_answer("the access token", "it can't be sent in a header")
+        lifetime = fields.optional_number("expires_in") or 3600.0
+        with self._token_lock:
+            margin = min(TOKEN_MARGIN, lifetime / 2)
+            self._token = (token, time.monotonic() + lifetime - margin)
+        return token
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        deadline: Deadline,
+        doing: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+        data: bytes | None = None,
+        auth: AuthBase | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request to its end, whatever the status; without a token unless `auth` has one.
+
+        `body` is sent as JSON, `data` as it is.
+        """
+        with self.open(
+            *(method, url, deadline, doing),
+            params=params,
+            body=body,
+            data=data,
+            auth=auth,
+            headers=headers,
+        ) as response:
+            chunks: list[bytes] = []
+            size = 0
+            for chunk in self.chunks(response, deadline, doing):
+                size += len(chunk)
+                if size > LONGEST_BODY:
+                    raise OdysseyServerError(
+                        f"{doing}: the answer is longer than {LONGEST_BODY} bytes",
+                        status=response.status_code,
+                    )
+                chunks.append(chunk)
+            return Answer(
+                response.status_code, response.headers, b"".join(chunks), url=response.url
+            )
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        deadline: Deadline,
+        doing: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+        data: bytes | None = None,
+        auth: AuthBase | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """A response whose body is still to be read; the caller closes it (`with`)."""
+        self._leave_parent()
+        left = deadline.remaining()
+        if left is not None and left <= 0:
+            raise OdysseyTimeoutError(f"{doing}: no time left for the request")
+        session = self._session
+
+        def send() -> requests.Response:
+            with reading_until(deadline):
+                return session.request(
+                    method,
+                    url,
+                    params=params,  # type: ignore[arg-type]
+                    json=body,
+                    data=data,
+                    auth=auth or NoAuth(),
+                    headers=headers,
+                    timeout=left,
+                    stream=True,
+                )
+
+        # Elsewhere, as a name look-up sees Ctrl-C only when it is over, which may take long.
+        outcome = run_in_thread(send, "odyssey-request")
+        try:
+            return wait_for(outcome)
+        except FOREIGN_ERRORS as exc:
+            raise transport_error(exc, doing) from scrub(exc)
+        except BaseException:
+            outcome.add_done_callback(_close)
+            raise
+
+    def chunks(
+        self,
+        response: requests.Response,
+        deadline: Deadline,
+        doing: str,
+        pieces: Iterator[bytes] | None = None,
+    ) -> Iterator[bytes]:
+        """The body, piece by piece, until its end or the deadline; `pieces`: how it is read."""
+        if pieces is None:
+            pieces = response.iter_content(65536)
+        while True:
+            # Entered for each piece: between two of them the thread is the caller's.
+            with reading_until(deadline):
+                try:
+                    piece = next(pieces, None)
+                except FOREIGN_ERRORS as exc:
+                    raise transport_error(exc, doing) from scrub(exc)
+            if piece is None:
+                return
+            yield piece
+
+    def _authorized(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        doing: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+        retry: int,
+    ) -> Answer:
+        def send(token: str) -> Answer:
+            return (
+                self._repeated(
+                    lambda: self.request(
+                        method,
+                        self._api_url + path,
+                        deadline,
+                        doing,
+                        params=params,
+                        body=body,
+                        auth=BearerAuth(token),
+                    ),
+                    deadline,
+                    retry,
+                    doing,
+                )
+                .without(token)
+                .without(self._require_key())
+            )
+
+        cached = self._cached_token()
+        answer = send(cached or self.bearer(deadline))
+        if answer.status == 401 and cached is not None:
+            logger.debug("a cached bearer token was refused; asking for a new one")
+            with self._token_lock:
+                if self._token is not None and self._token[0] == cached:
+                    self._token = None
+            answer = send(self.bearer(deadline))
+        return answer
+
+    def _cached_token(self) -> str | None:
+        self._leave_parent()
+        with self._token_lock:
+            valid = self._token is not None and time.monotonic() < self._token[1]
+            return self._token[0] if self._token is not None and valid else None
+
+    def _repeated(
+        self, once: Callable[[], Answer], deadline: Deadline, retries: int, doing: str
+    ) -> Answer:
+        """`once`, again after a failed connection or a status of `RETRIED_STATUSES`.
+
+        With no `retries` only what never reached the service is sent again.
+        """
+        attempt = 0
+        while True:
+            failure: OdysseyConnectionError | None = None
+            asked = None
+            try:
+                answer = once()
+                if answer.status not in RETRIED_STATUSES or attempt >= retries:
+                    return answer
+                asked = answer.retry_after()
+            except (OdysseyTimeoutError, OdysseyServerError):
+                raise
+            except OdysseyConnectionError as exc:
+                if attempt >= (RETRIES if never_sent(exc) else retries):
+                    raise
+                failure = exc
+            pause = pause_before(attempt, asked)
+            left = deadline.remaining()
+            if left is not None and pause >= left:
+                if failure is not None:
+                    raise failure
+                return answer
+            logger.debug("%s; trying again in %.2f s", doing, pause)
+            time.sleep(pause)
+            attempt += 1
+
+
+def _close(outcome: Future[requests.Response]) -> None:
+    """An answer that nobody waits for any more."""
+    if outcome.exception() is None:
+        outcome.result().close()
+
+
+def pause_before(attempt: int, asked: float | None) -> float:
+    """Seconds before the next try: what the server asked for, else a growing, jittered time."""
+    if asked is not None:
+        return min(asked, LONGEST_ASKED)
+    backoff: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**attempt)
+    return backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards no secret

@@ -1,0 +1,233 @@
+"""A spectator's peer: makes the offer, receives the video, until the stream's end or a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
+
+import av
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamTrack
+from aiortc.sdp import MediaDescription, SessionDescription
+
+from odyssey._rtc import hooks
+from odyssey._rtc.peer import IceServerLike, usable_servers
+from odyssey._rtc.silence import SilenceWatch
+from odyssey._rtc.video_receiver import VideoReceiver, drain, live_frame
+from odyssey.config import DEFAULT_FRAME_TIMEOUT
+from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyServerError
+from odyssey.frames.frame import VideoFrame
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that closing may take.
+CLOSE_TIMEOUT = 0.6
+#: Seconds between the end of a track or of the connection and the end of the whole.
+GRACE = 0.1
+#: Seconds after which a key frame that has not come is asked for again.
+KEY_FRAME_PATIENCE = 0.5
+#: Seconds between two looks whether there is anybody to ask.
+SOURCE_INTERVAL = 0.02
+
+
+class SpectatorListener(Protocol):
+    """Who hears what happens; called on the media thread, `frame` on the decoder's. None blocks."""
+
+    def began(self) -> None: ...
+    def frame(self, frame: VideoFrame) -> None: ...
+    def ended(self, failure: OdysseyError | None) -> None: ...
+    def torn_down(self) -> None: ...
+
+
+class Spectator:
+    """One stream that is watched. The coroutines run on the media thread."""
+
+    def __init__(self, listener: SpectatorListener) -> None:
+        self._listener = listener
+        self._pc: RTCPeerConnection | None = None
+        self._ready: asyncio.Future[None] | None = None
+        self._track: MediaStreamTrack | None = None
+        self._video: VideoReceiver | None = None
+        self._silence = SilenceWatch(DEFAULT_FRAME_TIMEOUT, self._heard_at, self._end_soon)
+        self._frames_received = 0
+        self._failure: str | None = None
+        self._ending = False
+        self._ended = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._teardown: asyncio.Task[None] | None = None
+
+    async def offer(self, servers: Sequence[IceServerLike]) -> str:
+        """The SDP of the offer, with all candidates."""
+        self._ready = asyncio.get_running_loop().create_future()
+        pc = self._pc = RTCPeerConnection(
+            RTCConfiguration(
+                iceServers=usable_servers(servers), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
+            )
+        )
+        pc.on("track", self._on_track)
+        pc.on("connectionstatechange", self._on_state)
+        for kind in ("video", "audio"):
+            pc.addTransceiver(kind, direction="recvonly")
+        hooks.bound_gathering(pc)
+        await pc.setLocalDescription(await pc.createOffer())
+        return str(pc.localDescription.sdp)
+
+    async def accept(self, answer: str) -> None:
+        """Takes the service's answer; returns when media can come.
+
+        Raises:
+            OdysseyServerError: the answer is none that can be used.
+            OdysseyConnectionError: no connection came about.
+        """
+        assert self._pc is not None
+        assert self._ready is not None
+        try:
+            sdp = without_rejected(answer, self._pc.localDescription.sdp)
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+        except Exception as exc:
+            logger.debug("the answer", exc_info=True)
+            raise OdysseyServerError(
+                f"the service's SDP answer can't be used ({type(exc).__name__})"
+            ) from exc
+        if self._track is None:
+            raise OdysseyServerError("the service's SDP answer has no video in it")
+        await self._ready
+
+    async def close(self) -> None:
+        """Stops receiving and closes the connection, within `CLOSE_TIMEOUT`. Idempotent."""
+        self._ended = True
+        self._silence.stop()
+        if self._teardown is None:
+            self._teardown = asyncio.get_running_loop().create_task(self._tear_down())
+        await asyncio.shield(self._teardown)
+
+    async def _tear_down(self) -> None:
+        if self._pc is not None:
+            await hooks.stop_gathering(self._pc)
+            try:
+                await asyncio.wait_for(self._pc.close(), CLOSE_TIMEOUT)
+            except asyncio.TimeoutError:
+                logger.warning("the peer connection did not close within %.1f s", CLOSE_TIMEOUT)
+        if self._video is not None:
+            await self._video.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Events of aiortc.
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "video" and self._track is None:
+            assert self._pc is not None
+            self._track = track
+            self._video = VideoReceiver(self._pc, track, self._deliver, self._end_soon)
+        else:
+            # aiortc decodes it all the same, into a queue without bound.
+            self._spawn(drain(track, lambda _: None))
+
+    def _on_state(self) -> None:
+        assert self._pc is not None
+        assert self._ready is not None
+        state = self._pc.connectionState
+        logger.debug("peer connection: %s", state)
+        if state == "connected" and not self._ready.done():
+            self._listener.began()
+            self._silence.start()
+            self._spawn(self._ask_for_key_frame())
+            self._ready.set_result(None)
+        elif state in ("failed", "closed"):
+            self._end_soon()
+
+    def _deliver(self, frame: av.VideoFrame, _arrived_at: float) -> None:
+        """On the decoder's thread."""
+        index = self._frames_received
+        self._frames_received += 1
+        self._listener.frame(live_frame(frame, index))
+
+    async def _ask_for_key_frame(self) -> None:
+        """On joining, and again until a picture came: the stream's next one may be far away."""
+        assert self._pc is not None
+        assert self._track is not None
+        while True:
+            asked = await hooks.request_key_frame(self._pc, self._track)
+            if asked is None:
+                return
+            await asyncio.sleep(KEY_FRAME_PATIENCE if asked else SOURCE_INTERVAL)
+            if asked and self._frames_received:
+                return
+
+    def _heard_at(self) -> float | None:
+        return None if self._video is None else self._video.heard_at
+
+    def _end_soon(self, failure: str | None = None) -> None:
+        """The stream ended, or the connection was lost. Once; what is decoded yet comes first."""
+        assert self._pc is not None
+        if not self._ended and not self._ending:
+            self._ending = True
+            self._silence.stop()
+            if failure is None and hooks.went_silent(self._pc):
+                failure = "no answer any more"
+            self._failure = failure
+            asyncio.get_running_loop().call_later(GRACE, self._end)
+
+    def _end(self) -> None:
+        assert self._ready is not None
+        if self._ended:
+            return
+        self._ended = True
+        if not self._ready.done():
+            self._ready.set_exception(
+                OdysseyConnectionError(
+                    "no media connection to the stream came about"
+                    if self._failure is not None
+                    else "the stream ended before the connection was ready"
+                )
+            )
+            self._ready.exception()  # a cancelled `accept` doesn't await it any more
+            return
+        failure = self._failure
+        self._listener.ended(
+            None
+            if failure is None
+            else OdysseyConnectionError(f"the connection to the stream was lost: {failure}")
+        )
+        self._teardown = asyncio.get_running_loop().create_task(self._tear_down())
+        self._teardown.add_done_callback(lambda _: self._listener.torn_down())
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def without_rejected(answer: str, offer: str) -> str:
+    """The answer as aiortc takes it: a section that is rejected whole (port 0, no transport), as
+    audio is where there is none, is put as an inactive one on the transport of the others.
+
+    Raises:
+        ValueError, IndexError: it can't be read.
+    """
+    description, offered = SessionDescription.parse(answer), SessionDescription.parse(offer)
+    rejected = [m for m in description.media if m.port == 0 and not _has_transport(m)]
+    model = next((m for m in description.media if m not in rejected), None)
+    if not rejected or model is None:
+        return answer
+    for media in rejected:
+        media.port, media.direction = 9, "inactive"
+        media.ice, media.dtls, media.rtcp_mux = model.ice, model.dtls, True
+        media.rtp = offered.media[description.media.index(media)].rtp
+    for media in description.media:
+        # Without a port for RTCP aiortc doesn't write down that it has none of its own.
+        media.rtcp_port = media.rtcp_port or 9
+    return str(description)
+
+
+def _has_transport(media: MediaDescription) -> bool:
+    return media.ice is not None and media.ice.usernameFragment is not None

@@ -1,0 +1,1 @@
+"""Time, threads and the process: what everything else stands on."""

@@ -1,0 +1,167 @@
+"""The media thread and the one portal between it and the caller's threads."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from odyssey._runtime.background import run_in_thread
+from odyssey._runtime.deadline import WAIT_SLICE, Deadline
+from odyssey._runtime.fork import Home
+from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Seconds that a cancelled call may take to clean up before its caller goes on without it.
+CLEAN_UP = 0.8
+
+
+class MediaLoop:
+    """An asyncio loop in a daemon thread. `call` runs a coroutine there and waits for it."""
+
+    def __init__(self) -> None:
+        self._home = Home()
+        self._ending = False  # on the media thread only
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_log_unhandled)
+        # Name look-ups run here; the loop's own executor could only be left by joining it.
+        self._loop.set_default_executor(_Resolver())
+        self._thread = threading.Thread(target=self._run, name="odyssey-media", daemon=True)
+        self._thread.start()
+
+    def call(
+        self,
+        function: Callable[..., Coroutine[Any, Any, T]],
+        *args: Any,
+        deadline: Deadline,
+        waiting_for: Callable[[], str],
+    ) -> T:
+        """The result of `await function(*args)`, run on the loop.
+
+        When the deadline passes, or the caller is interrupted, the coroutine is cancelled, and has
+        a moment to clean up.
+
+        Raises:
+            OdysseyTimeoutError: the deadline passed; `waiting_for()` is its text.
+            OdysseyError: called on the loop's own thread, in a forked child, or after `stop`.
+        """
+        self._check_usable()
+        outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+        started: list[asyncio.Task[T]] = []
+
+        def begin() -> None:
+            if self._ending:  # a task made now would never run
+                _cancelled(outcome)
+                return
+            task = self._loop.create_task(function(*args))
+            started.append(task)
+            task.add_done_callback(lambda done: _hand_over(done, outcome))
+
+        self._submit(begin)
+        try:
+            while not outcome.done() and not deadline.passed():
+                concurrent.futures.wait([outcome], deadline.within(WAIT_SLICE))
+                if not self._thread.is_alive() and not outcome.done():
+                    # It came between the loop's last turn and its end.
+                    raise OdysseyConnectionError("the client was closed meanwhile")
+        except BaseException:
+            self._cancel(started, outcome)
+            raise
+        if not outcome.done():
+            text = waiting_for()
+            self._cancel(started, outcome)
+            # The result may have come at the last moment: then it counts.
+            if not outcome.done() or outcome.cancelled():
+                raise OdysseyTimeoutError(text)
+        try:
+            return outcome.result()
+        except concurrent.futures.CancelledError:
+            raise OdysseyConnectionError("the client was closed meanwhile") from None
+
+    def post(self, function: Callable[..., object], *args: Any) -> None:
+        """Runs `function` on the loop soon, without waiting."""
+        self._home.require()
+        self._submit(function, *args)
+
+    def stop(self, seconds: float) -> None:
+        """Ends the loop and joins its thread, at most `seconds` long. Idempotent; never raises."""
+        if not self._home.is_here:
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        except RuntimeError:
+            return
+        if threading.current_thread() is not self._thread:
+            self._thread.join(seconds)
+
+    def _check_usable(self) -> None:
+        self._home.require()
+        if threading.current_thread() is self._thread:
+            raise OdysseyError("a blocking call on the media thread would wait for itself")
+
+    def _submit(self, function: Callable[..., object], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            raise OdysseyConnectionError("the client was closed") from None
+
+    def _cancel(
+        self, started: list[asyncio.Task[T]], outcome: concurrent.futures.Future[T]
+    ) -> None:
+        try:
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in started])
+        except RuntimeError:
+            return
+        concurrent.futures.wait([outcome], CLEAN_UP)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+            self._ending = True
+            tasks = asyncio.all_tasks(self._loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                self._loop.run_until_complete(asyncio.wait(tasks, timeout=CLEAN_UP))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            asyncio.set_event_loop(None)
+            self._loop.close()
+
+
+class _Resolver(concurrent.futures.ThreadPoolExecutor):
+    """A daemon thread for each look-up. The program's end waits for the threads of a pool, and a
+    name server may take long.
+    """
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        return run_in_thread(lambda: fn(*args, **kwargs), "odyssey-resolver")
+
+
+def _hand_over(task: asyncio.Task[T], outcome: concurrent.futures.Future[T]) -> None:
+    if task.cancelled():
+        _cancelled(outcome)
+        return
+    exc = task.exception()
+    if exc is not None:
+        outcome.set_exception(exc)
+    else:
+        outcome.set_result(task.result())
+
+
+def _cancelled(outcome: concurrent.futures.Future[T]) -> None:
+    outcome.cancel()
+    outcome.set_running_or_notify_cancel()
+
+
+def _log_unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Errors of tasks that nobody awaits: aiortc's, when a connection breaks under its hands."""
+    logger.debug("on the media loop: %s", context.get("message"), exc_info=context.get("exception"))

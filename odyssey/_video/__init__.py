@@ -1,0 +1,1 @@
+"""Video with av, without a network: decoded pictures, conversion, reading and writing files."""

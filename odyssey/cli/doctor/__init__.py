@@ -1,0 +1,1 @@
+"""`odyssey doctor`."""

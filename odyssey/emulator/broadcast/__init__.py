@@ -1,0 +1,1 @@
+"""Broadcasts: WHEP and HLS."""

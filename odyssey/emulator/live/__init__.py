@@ -1,0 +1,1 @@
+"""Sessions, signaling and live streams."""

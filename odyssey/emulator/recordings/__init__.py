@@ -1,0 +1,1 @@
+"""Recordings: made, kept, and served at presigned addresses."""

@@ -1,0 +1,161 @@
+"""The recordings: an SQLite index and a folder of files for each stream."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import sqlite3
+import uuid
+from pathlib import Path
+
+from odyssey.emulator.recordings.job_store import JobStore
+from odyssey.emulator.recordings.rows import StoredRecording, timestamp
+
+__all__ = ["Store", "StoredRecording", "timestamp"]
+
+logger = logging.getLogger(__name__)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS recordings (
+    stream_id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    frame_count INTEGER,
+    duration_seconds REAL,
+    ready INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS recordings_of_account ON recordings (account, ready, started_at);
+"""
+
+_FINISHED = (
+    "SELECT stream_id, width, height, started_at, ended_at, frame_count, duration_seconds"
+    " FROM recordings WHERE account = ? AND ready = 1"
+)
+
+# What simulations made is found by its id, but isn't listed and uses up no streaming hours.
+_NOT_SIMULATED = " AND stream_id NOT IN (SELECT stream_id FROM simulation_streams)"
+_COUNT = (
+    "SELECT COUNT(*) FROM recordings WHERE account = ? AND ready = 1"
+    " AND stream_id NOT IN (SELECT stream_id FROM simulation_streams)"
+)
+_SECONDS = (
+    "SELECT TOTAL(duration_seconds) FROM recordings WHERE account = ? AND started_at >= ?"
+    " AND stream_id NOT IN (SELECT stream_id FROM simulation_streams)"
+)
+
+
+class Store:
+    """Recordings under `folder`, and the simulations. Blocking; for one thread at a time.
+
+    Opening drops what a crash left unfinished. The index is locked while it is open: a second
+    emulator on the same folder gets a RuntimeError instead of taking the running streams of the
+    first for such leftovers.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.files = folder / "recordings"
+        self.files.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(
+            folder / "index.sqlite3", timeout=0.5, isolation_level=None, check_same_thread=False
+        )
+        self.jobs = JobStore(self._database)
+        try:
+            self._open()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _open(self) -> None:
+        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        try:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.executescript(_SCHEMA)
+            self.jobs.open()
+            self._drop_unfinished()
+        except sqlite3.OperationalError as exc:
+            raise RuntimeError(
+                f"the index in {self._folder} can't be opened; is another emulator using it?"
+            ) from exc
+
+    def close(self) -> None:
+        self._database.close()
+
+    def secret(self) -> bytes:
+        """The key that signs URLs and tokens; made on first use, readable by the owner only."""
+        path = self._folder / "secret"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_bytes()
+        secret = secrets.token_bytes(32)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret)
+        return secret
+
+    def folder_of(self, stream_id: str) -> Path:
+        return self.files / stream_id
+
+    def begin(self, stream_id: str, account: str, width: int, height: int, started_at: str) -> None:
+        """Note a stream that has started. It is not listed before `finish`."""
+        self._database.execute(
+            "INSERT INTO recordings (stream_id, account, width, height, started_at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (stream_id, account, width, height, started_at),
+        )
+
+    def finish(
+        self, stream_id: str, ended_at: str, frame_count: int, duration_seconds: float
+    ) -> None:
+        self._database.execute(
+            "UPDATE recordings SET ended_at = ?, frame_count = ?, duration_seconds = ?, ready = 1"
+            " WHERE stream_id = ?",
+            (ended_at, frame_count, duration_seconds, stream_id),
+        )
+
+    def discard(self, stream_id: str) -> None:
+        """Forget a recording and remove its files."""
+        shutil.rmtree(self.folder_of(stream_id), ignore_errors=True)
+        self._database.execute("DELETE FROM recordings WHERE stream_id = ?", (stream_id,))
+
+    def get(self, account: str, stream_id: str) -> StoredRecording | None:
+        """The recording, or None when it is unknown, another account's or not ready."""
+        row = self._database.execute(
+            _FINISHED + " AND stream_id = ?", (account, stream_id)
+        ).fetchone()
+        return StoredRecording(*row) if row else None
+
+    def page(self, account: str, limit: int, offset: int) -> tuple[list[StoredRecording], int]:
+        """A page of the account's streamed recordings, newest first, and how many there are."""
+        (total,) = self._database.execute(_COUNT, (account,)).fetchone()
+        rows = self._database.execute(
+            _FINISHED + _NOT_SIMULATED + " ORDER BY started_at DESC, rowid DESC LIMIT ? OFFSET ?",
+            (account, limit, offset),
+        )
+        return [StoredRecording(*row) for row in rows], total
+
+    def hours_since(self, account: str, moment: str) -> float:
+        """Hours streamed in recordings that started at or after the moment."""
+        (seconds,) = self._database.execute(_SECONDS, (account, moment)).fetchone()
+        return float(seconds) / 3600
+
+    def _drop_unfinished(self) -> None:
+        self._database.execute("DELETE FROM recordings WHERE ready = 0")
+        finished = {row[0] for row in self._database.execute("SELECT stream_id FROM recordings")}
+        for folder in self.files.iterdir():
+            if _is_stream_id(folder.name) and folder.name not in finished:
+                logger.info("dropping the unfinished recording of stream %s", folder.name)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_stream_id(name: str) -> bool:
+    try:
+        return str(uuid.UUID(name)) == name
+    except ValueError:
+        return False

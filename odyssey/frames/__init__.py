@@ -1,0 +1,1 @@
+"""What a reader of frames touches; needs no av."""

@@ -1,0 +1,407 @@
+"""The bounded queues that hand frames to the caller's threads."""
+
+from __future__ import annotations
+
+import collections
+import enum
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from odyssey._checks import check_count, check_wait
+from odyssey._runtime.deadline import WAIT_SLICE, Deadline
+from odyssey._runtime.fork import Home
+from odyssey.errors import (
+    OdysseyConnectionError,
+    OdysseyStreamError,
+    OdysseyTimeoutError,
+    own_copy,
+)
+
+if TYPE_CHECKING:
+    from odyssey.frames.frame import Array, VideoFrame
+    from odyssey.frames.stats import QueueStats
+
+Overflow = Literal["drop_oldest", "drop_newest"]
+
+
+class StreamState(enum.Enum):
+    """Where the frames of a queue come from at the moment."""
+
+    OFFLINE = "offline"  # the client has not been connected
+    READY = "ready"  # connected, no stream yet
+    LIVE = "live"  # a stream runs
+    ENDED = "ended"  # the last stream ended; connected
+    FAILED = "failed"  # the last stream or the connection failed
+    GONE = "gone"  # disconnected cleanly
+    CLOSED = "closed"  # this queue was closed
+
+
+_CLEAN_ENDS = (StreamState.ENDED, StreamState.GONE, StreamState.CLOSED)
+
+
+class FrameQueue:
+    """A bounded queue of frames, filled by the media thread and read by any other.
+
+    `client.frames` is one; `client.subscribe()` makes more. When it is full, a frame is dropped and
+    counted: nothing a reader does can hold the media up. All methods may be called from any thread.
+
+    `timeout` is in seconds, counts from the call, and defaults to the client's; 0 does not wait, a
+    negative one is a `ValueError`. Frames that wait are handed out before the end or an error is.
+
+    Raises (`get`, `latest`, iteration):
+        OdysseyTimeoutError: no frame came in time.
+        OdysseyConnectionError: the client is not connected, or the connection was lost.
+        OdysseyStreamError: the stream has ended and nothing waits (`get`, `latest`; iteration
+            stops instead), or it failed. `StreamDurationExceededError` is one of these.
+
+    Example:
+        ```python
+        clip = client.frames.stack(48)              # (48, 1280, 704, 3) uint8
+        newest = client.frames.latest()
+        for frame in client.frames:                 # until the stream ends
+            process(frame.data)
+        ```
+    """
+
+    def __init__(
+        self,
+        maxsize: int = 32,
+        overflow: Overflow = "drop_oldest",
+        *,
+        timeout: float | None = 30.0,
+        on_close: Callable[[FrameQueue], None] | None = None,
+        owner: object = None,
+    ) -> None:
+        self._maxsize = check_count(maxsize, "maxsize", 1)
+        if overflow not in ("drop_oldest", "drop_newest"):
+            raise ValueError(f"overflow must be 'drop_oldest' or 'drop_newest', not {overflow!r}")
+        self._overflow = overflow
+        self._timeout = timeout
+        self._on_close = on_close
+        self._owner = owner  # kept for as long as somebody may read
+        self._home = Home()
+        # Its lock guards every field below; the media thread holds it for a few instructions a
+        # frame. Pixels are converted outside it.
+        self._changed = threading.Condition(threading.Lock())
+        self._frames: collections.deque[tuple[int, VideoFrame]] = collections.deque()
+        self._feed = StreamState.OFFLINE
+        self._failure: Exception | None = None
+        self._stream = 0  # counts starts; each frame carries the number of its stream
+        self._failures: dict[int, Exception] = {}  # of the streams that a failure ended
+        self._counts = {"received": 0, "delivered": 0, "dropped": 0, "skipped": 0, "idle": 0}
+
+    @property
+    def maxsize(self) -> int:
+        """The most frames that wait here."""
+        return self._maxsize
+
+    @property
+    def stats(self) -> QueueStats:
+        """The counters, as of now."""
+        from odyssey.frames.stats import QueueStats
+
+        with self._lock():
+            return QueueStats(**self._counts, waiting=len(self._frames))
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __repr__(self) -> str:
+        return f"FrameQueue({len(self)} of {self._maxsize} frames, {self._feed.value})"
+
+    def get(self, timeout: float | None = None) -> VideoFrame:
+        """The oldest waiting frame; waits for one if there is none."""
+        deadline = self._deadline(timeout)
+        with self._lock():
+            self._wait(deadline)
+            return self._pop()
+
+    def latest(self, timeout: float | None = None) -> VideoFrame:
+        """The newest frame; older ones are skipped. Waits only if there is none."""
+        deadline = self._deadline(timeout)
+        with self._lock():
+            self._wait(deadline)
+            while len(self._frames) > 1:
+                self._frames.popleft()
+                self._counts["skipped"] += 1
+            return self._pop()
+
+    def read(self) -> tuple[bool, Array | None]:
+        """As `cv2.VideoCapture.read()`: (True, (height, width, 3) BGR); (False, None) at the end.
+
+        Raises:
+            OdysseyTimeoutError, OdysseyConnectionError, StreamDurationExceededError: as `get`.
+        """
+        for frame in self:
+            return True, frame.to_ndarray("bgr24")
+        return False, None
+
+    def take(self, n: int, timeout: float | None = None) -> list[VideoFrame]:
+        """The next `n` frames; fewer if the stream ends or fails under way.
+
+        Args:
+            timeout: seconds for all of them together.
+
+        Raises:
+            OdysseyTimeoutError: they did not all come in time; those that did are its `partial`.
+            OdysseyStreamError, OdysseyConnectionError: there was none at all.
+        """
+        frames: list[VideoFrame] = []
+        for frame in self._next_frames(n, timeout, frames):
+            frames.append(frame)
+        return frames
+
+    def stack(self, n: int, timeout: float | None = None, out: Array | None = None) -> Array:
+        """The next `n` frames as one array: uint8 (n, height, width, 3) RGB.
+
+        Fewer if the stream ends or fails under way.
+
+        Args:
+            timeout: seconds for all of them together.
+            out: a C-contiguous uint8 array (n, height, width, 3) to write into; what is returned
+                is it, or its beginning.
+
+        Raises:
+            OdysseyTimeoutError: they did not all come in time; those that did are its `partial`,
+                an array.
+            OdysseyStreamError: the size changed (`reason` is `"size_changed"`; the frames before
+                that are its `partial`, the others stay in the queue), or there was none at all.
+            OdysseyConnectionError: there was none at all.
+        """
+        import numpy as np
+
+        frames: list[Array] = []
+        n = check_count(n, "n", 0)
+        result, size = out, None
+        if out is not None:
+            from odyssey.frames.frame import check_out
+
+            check_out(out, (n, None, None, 3))
+            size = out.shape[2], out.shape[1]
+
+        def came() -> Array:
+            return np.empty((0, 0, 0, 3), np.uint8) if result is None else result[: len(frames)]
+
+        for frame in self._next_frames(n, timeout, frames, came, size):
+            if result is None:
+                result = np.empty((n, frame.height, frame.width, 3), np.uint8)
+            frames.append(frame.to_ndarray("rgb24", out=result[len(frames)]))
+        return came()
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Frames until the stream ends; raises what ended it if that was a failure. The client's
+        timeout counts anew before each.
+        """
+        return _Iteration(self)
+
+    def clear(self) -> None:
+        """Throws away what waits."""
+        with self._lock():
+            self._skip_all()
+
+    def close(self) -> None:
+        """Ends this queue: it takes no more frames and its readers are woken. Idempotent."""
+        self.feed(StreamState.CLOSED, clear=True)
+        if self._on_close is not None:
+            self._on_close(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a FrameQueue can't be pickled, as threads wait on it; the frames in it can"
+        )
+
+    def __enter__(self) -> FrameQueue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What the media side calls.
+
+    def put(self, frame: VideoFrame, *, idle: bool = False) -> None:
+        """A frame that was decoded; never blocks. `idle`: it belongs to no stream."""
+        with self._lock():
+            if self._feed is StreamState.CLOSED:
+                return
+            if idle or self._feed is not StreamState.LIVE:
+                self._counts["idle"] += 1
+                return
+            self._counts["received"] += 1
+            if len(self._frames) >= self._maxsize:
+                self._counts["dropped"] += 1
+                if self._overflow == "drop_newest":
+                    return
+                self._frames.popleft()
+            self._frames.append((self._stream, frame))
+            # All: a reader that is bound to the stream before leaves the frame to another.
+            self._changed.notify_all()
+
+    def feed(
+        self, feed: StreamState, failure: Exception | None = None, *, clear: bool = False
+    ) -> None:
+        """The stream or the connection changed; wakes everybody who waits."""
+        with self._lock():
+            if self._feed is StreamState.CLOSED:
+                return
+            if clear:
+                self._skip_all()
+            if self._feed is StreamState.LIVE and failure is not None:
+                self._failures[self._stream] = failure
+            self._stream += feed is StreamState.LIVE
+            self._feed = feed
+            self._failure = failure
+            self._changed.notify_all()
+
+    def _lock(self) -> threading.Condition:
+        """What guards the fields. In a forked child nothing comes any more, and the parent's lock
+        may be held by a thread that does not run there: it gets a new one.
+        """
+        if not self._home.is_here:
+            failure, self._home = self._home.refusal(), Home()
+            self._on_close = None
+            self._frames.clear()
+            self._feed, self._failure = StreamState.FAILED, failure
+            self._failures[self._stream] = failure
+            self._changed = threading.Condition(threading.Lock())
+        return self._changed
+
+    # The reading side's parts; all but `_deadline` and `_next_frames` are called with the lock.
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline.after(self._timeout if timeout is None else check_wait(timeout))
+
+    def _pop(self) -> VideoFrame:
+        _, frame = self._frames.popleft()
+        self._counts["delivered"] += 1
+        return frame
+
+    def _skip_all(self) -> None:
+        self._counts["skipped"] += len(self._frames)
+        self._frames.clear()
+
+    def _wait(self, deadline: Deadline) -> None:
+        """Until a frame waits, of whatever stream."""
+        while not self._frames:
+            if (error := self._why_none()) is not None:
+                raise error
+            self._wait_for_change(deadline)
+
+    def _wait_for_change(self, deadline: Deadline) -> None:
+        left = deadline.remaining()
+        if left is not None and left <= 0:
+            raise OdysseyTimeoutError(
+                "no video frame came in time"
+                + ("" if self._feed is StreamState.LIVE else ": no stream has been started")
+            )
+        self._changed.wait(WAIT_SLICE if left is None else min(left, WAIT_SLICE))
+
+    def _why_none(self) -> Exception | None:
+        """Why no frame can come; None where one may."""
+        if self._feed is StreamState.FAILED:
+            assert self._failure is not None
+            return own_copy(self._failure)
+        if self._feed in (StreamState.OFFLINE, StreamState.GONE):
+            return OdysseyConnectionError("not connected; call connect() first")
+        if self._feed is StreamState.ENDED:
+            return _ended()
+        if self._feed is StreamState.CLOSED:
+            return OdysseyStreamError("this frame queue was closed", reason="queue_closed")
+        return None
+
+    def _next_frames(
+        self,
+        n: int,
+        timeout: float | None,
+        got: list[Any],
+        partial: Callable[[], object] | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Iterator[VideoFrame]:
+        """Up to `n` frames for `take`; for `stack`, which gives `partial`, all of one size."""
+        n = check_count(n, "n", 0)
+        deadline = self._deadline(timeout)
+        reader = _Iteration(self)
+        while len(got) < n:
+            try:
+                frame = reader.next(deadline, size)
+            except OdysseyTimeoutError as exc:
+                exc.partial = list(got) if partial is None else partial()
+                raise
+            except _SizeChanged as exc:
+                if not got:
+                    raise ValueError(f"out is for frames of another size: {exc}") from None
+                raise OdysseyStreamError(
+                    f"frames of two sizes can't be stacked: {exc}; stack the others by themselves",
+                    reason="size_changed",
+                    partial=None if partial is None else partial(),
+                ) from None
+            except Exception:
+                if got:
+                    return
+                raise
+            if frame is None:
+                if got:
+                    return
+                with self._lock():
+                    raise self._why_none() or _ended()
+            if partial is not None:
+                size = frame.width, frame.height
+            yield frame
+
+
+class _SizeChanged(Exception): ...  # noqa: N818 - never leaves this file
+
+
+class _Iteration(Iterator["VideoFrame"]):
+    """Reads one stream: it ends where the stream does, even if the next one has begun by then."""
+
+    def __init__(self, queue: FrameQueue) -> None:
+        self._queue = queue
+        self._stream: int | None = None  # its number, from the first frame or the start on
+
+    def __next__(self) -> VideoFrame:
+        frame = self.next(Deadline.after(self._queue._timeout))
+        if frame is None:
+            raise StopIteration
+        return frame
+
+    def next(self, deadline: Deadline, size: tuple[int, int] | None = None) -> VideoFrame | None:
+        """The next frame, or None where the stream is over; one of another `size` stays there."""
+        queue = self._queue
+        with queue._lock():
+            while True:
+                if queue._frames:
+                    stream, frame = queue._frames[0]
+                    if self._stream is None:
+                        self._stream = stream
+                    if stream == self._stream:
+                        own = frame.width, frame.height
+                        if size not in (None, own):
+                            raise _SizeChanged(f"{size}, then {own} (width, height)")
+                        return queue._pop()
+                if self._over():
+                    return None
+                queue._wait_for_change(deadline)
+
+    def _over(self) -> bool:
+        """Whether no frame can come any more; raises what ended the stream if it was a failure."""
+        queue, feed = self._queue, self._queue._feed
+        if self._stream is None:
+            error = None if feed in _CLEAN_ENDS else queue._why_none()
+            if error is not None:
+                raise error
+            if feed is StreamState.READY:
+                return False
+            self._stream = queue._stream
+            if feed is not StreamState.LIVE:
+                return True
+        failure = queue._failures.get(self._stream)
+        if failure is not None and feed is not StreamState.CLOSED:
+            raise own_copy(failure)
+        return feed is not StreamState.LIVE or self._stream != queue._stream
+
+
+def _ended() -> OdysseyStreamError:
+    return OdysseyStreamError(
+        "the stream has ended; start the next one before reading on", reason="stream_ended"
+    )

@@ -1,0 +1,387 @@
+"""`client.recordings`: what was recorded, without a connection."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from odyssey._checks import check_count, check_timeout, check_wait, path_segment
+from odyssey._rest.client import HttpClient
+from odyssey._rest.pages import paginate_unique
+from odyssey._runtime.background import load
+from odyssey._runtime.deadline import Deadline
+from odyssey.errors import (
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyNotFoundError,
+    OdysseyServerError,
+    OdysseyTimeoutError,
+    RateLimitError,
+)
+from odyssey.models import Recording, StreamRecordingInfo, StreamRecordingsList
+
+if TYPE_CHECKING:
+    from odyssey._progress import ProgressCallback
+    from odyssey.frames.frame import Array, VideoFrame
+    from odyssey.recordings.artifact import Artifact
+    from odyssey.recordings.events import RecordingEvent
+
+    #: What names a recording: itself, its entry in a list, or the id of its stream.
+    RecordingOrId = Recording | StreamRecordingInfo | str
+    # Within the class `list` is a method.
+    _Events = list[RecordingEvent]
+    _Infos = list[StreamRecordingInfo]
+
+logger = logging.getLogger(__name__)
+
+
+class Recordings:
+    """Recordings of the account. Needs an API key, no connection; safe to share between threads.
+
+    Each call takes the client's `timeout`.
+
+    Raises:
+        ValueError: there is no API key, or an argument is wrong.
+        OdysseyAuthError: the key was refused.
+        OdysseyServerError: the service failed, after three retries.
+        OdysseyConnectionError, OdysseyTimeoutError: the service can't be reached, or not in time.
+    """
+
+    def __init__(
+        self, http: HttpClient, timeout: float | None, check_open: Callable[[], None]
+    ) -> None:
+        self._http = http
+        self._timeout = timeout
+        self._check_open = check_open
+
+    def get(self, stream_id: str) -> Recording:
+        """The recording of a stream, with presigned addresses that are valid for about an hour.
+
+        Raises:
+            OdysseyNotFoundError: there is none, or it is not ready yet: a few seconds after the
+                stream's end it is.
+
+        Example:
+            ```python
+            recording = client.recordings.get(stream_id)
+            requests.get(recording.video_url)
+            ```
+        """
+        return self._get(stream_id, Deadline.after(self._timeout))
+
+    def list(self, limit: int | None = None, offset: int | None = None) -> StreamRecordingsList:
+        """One page of recordings, newest first.
+
+        Args:
+            limit: the most on this page, 1 to 100; the service's default is 50.
+            offset: how many to skip.
+
+        Example:
+            ```python
+            for info in client.recordings.list(limit=10).recordings:
+                print(info.stream_id, info.duration_seconds)
+            ```
+        """
+        params: dict[str, object] = {}
+        if limit is not None:
+            params["limit"] = check_count(limit, "limit", 1, 100)
+        if offset is not None:
+            params["offset"] = check_count(offset, "offset", 0)
+        doing = "could not list recordings"
+        self._check_open()
+        answer = self._http.get("/stream-recordings", Deadline.after(self._timeout), doing, params)
+        return StreamRecordingsList.from_json(answer.json("the list of recordings"))
+
+    def iterate(self, page_size: int = 100) -> Iterator[StreamRecordingInfo]:
+        """Every recording once, newest first, also while new ones are being made.
+
+        One made after the iteration began may or may not be among them. Pages are asked for as
+        they are needed: 1,000 recordings take 10 requests.
+
+        Args:
+            page_size: recordings in a request, 1 to 100.
+
+        Example:
+            ```python
+            long = [r for r in client.recordings.iterate() if (r.duration_seconds or 0) > 60]
+            ```
+        """
+        check_count(page_size, "page_size", 1, 100)
+
+        def page_at(offset: int) -> tuple[_Infos, int]:
+            page = self.list(limit=page_size, offset=offset)
+            return page.recordings, page.total
+
+        return paginate_unique(page_at, lambda info: info.stream_id, "the list of recordings")
+
+    def wait(
+        self,
+        stream_id: str,
+        timeout: float | None = 120,
+        interval: float = 1.0,
+        artifacts: Sequence[str] = ("video",),
+    ) -> Recording:
+        """The recording, once it and the named artifacts exist.
+
+        A service that is out of reach for a moment is waited for as well.
+
+        Args:
+            timeout: seconds; 0 looks once, None waits without limit.
+            interval: seconds between the first two looks; the pauses grow to five times that, and
+                vary a little.
+            artifacts: of `"video"`, `"events"`, `"thumbnail"` and `"preview"`.
+
+        Raises:
+            OdysseyTimeoutError: it was not there in time; the text names what was missing.
+            OdysseyServerError, OdysseyConnectionError, RateLimitError: the last look before the
+                time ran out failed like that.
+
+        Example:
+            ```python
+            recording = client.recordings.wait(stream.id, artifacts=("video", "events"))
+            ```
+        """
+        from odyssey._rest.polling import poll_deadlines
+
+        wanted = [_check_artifact(name) for name in _check_names(artifacts)]
+        seconds = check_wait(timeout)
+        first_pause = check_timeout(interval, "interval")
+        if first_pause is None:
+            raise ValueError("interval must be a number of seconds > 0, not None")
+        path_segment(stream_id)
+        waiting = _Waiting(stream_id, wanted)
+        deadline = Deadline.after(seconds)
+        for patience in poll_deadlines(seconds, first_pause, self._timeout):
+            recording = waiting.look(partial(self._get, stream_id, patience), deadline)
+            if recording is not None:
+                return recording
+        raise waiting.given_up(timeout)
+
+    def download(
+        self,
+        recording_or_id: RecordingOrId,
+        path: str | os.PathLike[str],
+        artifact: str = "video",
+        progress: ProgressCallback | bool | None = None,
+    ) -> pathlib.Path:
+        """Fetches a file of a recording; returns where it is.
+
+        It is written to `NAME.part`, which replaces `NAME` once it is complete: whatever goes
+        wrong, the program being interrupted or the disk full, a file that was there before is as
+        it was. After a cut it goes on where it was; an address that has expired is asked for anew.
+        Memory use is constant. Several threads may download different files at once.
+
+        Args:
+            recording_or_id: a recording, an entry of a list of them, or a stream's id.
+            path: a file; or a folder, one that exists or is written with a separator at its end,
+                for `STREAM_ID.mp4`, `.jsonl`, `.jpg` or `-preview.mp4`. Folders are made.
+            artifact: `"video"`, `"events"`, `"thumbnail"` or `"preview"`.
+            progress: True for a bar; or what is called, in this thread, with the bytes done and
+                the bytes there are (None if unknown). What it raises ends the download.
+
+        Raises:
+            OdysseyNotFoundError: there is no such recording, or no such artifact of it.
+            OdysseyTimeoutError: no byte came for the client's `timeout`.
+            OdysseyConnectionError: it was cut several times in a row without a new byte.
+            OdysseyAuthError: the storage refused the address, the renewed one as well.
+            OdysseyError: the same file is being downloaded already.
+            OSError: the file can't be written.
+
+        Example:
+            ```python
+            for info in client.recordings.iterate():
+                client.recordings.download(info, "recordings/", progress=True)
+            ```
+        """
+        from odyssey._progress import check_progress, reporting
+        from odyssey.recordings.download import check_path, download, target_of
+
+        name = _check_artifact(artifact)
+        check_path(path)
+        check_progress(progress)
+        source = self._artifact(recording_or_id, name)
+        target = target_of(path, path_segment(source.stream_id), name)
+        with reporting(progress, target.name) as report:
+            download(source, target, report)
+        return target
+
+    def events(self, recording_or_id: RecordingOrId) -> _Events:
+        """What was asked for in a recording, and when, in order.
+
+        Raises:
+            OdysseyNotFoundError: there is no such recording, or no log of it.
+            OdysseyServerError: a line is broken; the error's `partial` has the events before it.
+
+        Example:
+            ```python
+            for event in client.recordings.events(stream_id):
+                print(event["timestamp_ms"], event["type"], event.get("prompt"))
+            ```
+        """
+        from odyssey.recordings.events import parse_events
+
+        source = self._artifact(recording_or_id, "events")
+        return parse_events(_content(source), source.title)
+
+    def frames(
+        self,
+        recording_or_id: RecordingOrId | os.PathLike[str],
+        start: int = 0,
+        stop: int | None = None,
+        step: int = 1,
+    ) -> Iterator[VideoFrame]:
+        """Frames of a recording's video, or of a local video file, decoded one by one.
+
+        A recording is read straight from the storage, only as far as the frames need it, and never
+        into memory as a whole. What is not asked for is skipped by key frame. `index` is a frame's
+        position in the file, `timestamp_ms` its time in it; pixels are converted when they are
+        read. Closing the iterator, or dropping it, closes the connection and the file.
+
+        Args:
+            recording_or_id: a recording, an entry of a list of them, or a stream's id (a
+                str); or a `pathlib.Path` of a file.
+            start: the first frame, from 0, in the order in which they are shown.
+            stop: the frame before which to end; None for all.
+            step: 2 for every second frame, and so on.
+
+        Raises (the last three when a frame is asked for):
+            ValueError, TypeError: an argument is wrong, such as a negative number.
+            OdysseyNotFoundError: there is no such recording, or no video of it.
+            OdysseyError: the video is empty or broken; or as `download`.
+            OSError: the local file can't be read.
+
+        Example:
+            ```python
+            for frame in client.recordings.frames(recording, step=24):       # one a second
+                frame.to_image().save(f"{frame.index:05}.png")
+            first = next(client.recordings.frames(Path("cat.mp4"))).data     # (1280, 704, 3) uint8
+            ```
+        """
+        from odyssey.recordings.frames import frames_of_artifact, frames_of_file
+
+        first = check_count(start, "start", 0)
+        end = None if stop is None else check_count(stop, "stop", 0)
+        every = check_count(step, "step", 1)
+        given = recording_or_id
+        self._check_open()
+        if isinstance(given, os.PathLike):
+            return frames_of_file(os.fsdecode(given), first, end, every)
+        _id_of(given)
+        return frames_of_artifact(lambda: self._artifact(given, "video"), first, end, every)
+
+    def thumbnail(self, recording_or_id: RecordingOrId) -> Array:
+        """A picture of a recording: uint8, (height, width, 3), RGB.
+
+        Raises:
+            OdysseyNotFoundError: there is no such recording, or no thumbnail of it.
+            OdysseyServerError: it is no picture.
+
+        Example:
+            ```python
+            plt.imshow(client.recordings.thumbnail(stream_id))
+            ```
+        """
+        load("numpy")
+        import numpy as np
+        from PIL import Image
+
+        source = self._artifact(recording_or_id, "thumbnail")
+        body = io.BytesIO(_content(source))
+        try:
+            with Image.open(body) as image:
+                return np.array(image.convert("RGB"))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            raise OdysseyServerError(f"{source.title} is broken, or no picture") from None
+
+    def _get(self, stream_id: str, deadline: Deadline) -> Recording:
+        path = f"/recordings/{path_segment(stream_id)}"
+        self._check_open()
+        answer = self._http.get(path, deadline, f"could not get recording {stream_id}")
+        return Recording.from_json(answer.json("the recording"))
+
+    def _artifact(self, recording_or_id: RecordingOrId, name: str) -> Artifact:
+        from odyssey.recordings.artifact import Artifact
+
+        stream_id = _id_of(recording_or_id)
+        self._check_open()
+        recording = (
+            recording_or_id
+            if isinstance(recording_or_id, Recording)
+            else self._get(stream_id, Deadline.after(self._timeout))
+        )
+
+        def renew(deadline: Deadline) -> Recording:
+            return self._get(stream_id, deadline)
+
+        return Artifact(self._http, recording, name, self._timeout, renew)
+
+
+class _Waiting:
+    """What is still missing of a recording that is waited for."""
+
+    def __init__(self, stream_id: str, artifacts: Sequence[str]) -> None:
+        self._stream_id = stream_id
+        self._artifacts = artifacts
+        self._missing = "recording"
+        self._failure: OdysseyError | None = None
+
+    def look(self, get: Callable[[], Recording], deadline: Deadline) -> Recording | None:
+        """The recording if it is whole. What may pass is kept instead of raised."""
+        try:
+            recording = get()
+        except OdysseyNotFoundError:
+            self._missing, self._failure = "recording", None
+            return None
+        except (OdysseyConnectionError, RateLimitError) as exc:
+            if not (isinstance(exc, OdysseyTimeoutError) and deadline.passed()):
+                self._failure = exc
+            logger.debug("waiting on for recording %s although %s", self._stream_id, exc)
+            return None
+        missing = [name for name in self._artifacts if getattr(recording, f"{name}_url") is None]
+        self._missing, self._failure = " and no ".join(missing), None
+        return None if missing else recording
+
+    def given_up(self, timeout: float | None) -> OdysseyError:
+        return self._failure or OdysseyTimeoutError(
+            f"recording {self._stream_id} was not ready within {timeout} s: there was no "
+            f"{self._missing}; wait longer, and check that the stream has ended"
+        )
+
+
+def _content(artifact: Artifact) -> bytes:
+    from odyssey.recordings.download import fetch
+
+    body = io.BytesIO()
+    fetch(artifact, body)
+    return body.getvalue()
+
+
+def _id_of(recording_or_id: object) -> str:
+    if isinstance(recording_or_id, (Recording, StreamRecordingInfo)):
+        return recording_or_id.stream_id
+    if not isinstance(recording_or_id, str):
+        raise TypeError(
+            "expected a Recording, an entry of a list of recordings or a stream's id, not "
+            f"{type(recording_or_id).__name__}"
+        )
+    path_segment(recording_or_id)
+    return recording_or_id
+
+
+def _check_artifact(name: object) -> str:
+    from odyssey.recordings.artifact import ENDINGS
+
+    if name not in ENDINGS:
+        raise ValueError(f"artifact must be one of {', '.join(ENDINGS)}, not {name!r}")
+    return str(name)
+
+
+def _check_names(names: Sequence[str]) -> Sequence[str]:
+    if isinstance(names, str):
+        raise TypeError(f"artifacts must be a sequence of names, as in ({names!r},), not a str")
+    return names

@@ -1,0 +1,217 @@
+"""A file of a recording in the storage, behind a presigned URL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import attrs
+import requests
+
+from odyssey._rest.answer import Answer, raise_for_status
+from odyssey._rest.client import RETRIED_STATUSES, HttpClient
+from odyssey._runtime.deadline import Deadline
+from odyssey.errors import (
+    OdysseyAuthError,
+    OdysseyError,
+    OdysseyNotFoundError,
+    OdysseyServerError,
+)
+from odyssey.models import Recording
+
+#: Name of an artifact → how its file is called, after the stream's id.
+ENDINGS = {
+    "video": ".mp4",
+    "events": ".jsonl",
+    "thumbnail": ".jpg",
+    "preview": "-preview.mp4",
+}
+
+# As many digits as a file can have bytes; Python reads no number of thousands of digits.
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", re.IGNORECASE)
+
+
+class RefusedError(Exception):
+    """The storage refused for now: what to raise unless another try succeeds."""
+
+    def __init__(self, error: OdysseyError, asked: float | None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.asked = asked
+
+
+class NotResumableError(OdysseyServerError):
+    """The file can't be read on from where it was left: there are no ranges, or it has changed.
+
+    Attributes:
+        body: the whole file, if that is what came instead; whoever catches this closes it.
+    """
+
+    def __init__(
+        self, text: str = "", body: Body | None = None, *, status: int | None = None
+    ) -> None:
+        super().__init__(text, status=status)
+        self.body = body
+
+
+class _IdleLimit(Deadline):
+    """A deadline that moves on with every byte: what is left is always all of it."""
+
+    @classmethod
+    def of(cls, seconds: float | None) -> _IdleLimit:
+        return cls(seconds)
+
+    def remaining(self) -> float | None:
+        return self.at
+
+    def passed(self) -> bool:
+        return False
+
+
+@attrs.frozen(eq=False)
+class Body:
+    """An answer of the storage whose bytes, from `at` on, are still to be read.
+
+    `total` is the length of the whole file, None where it isn't told.
+    """
+
+    at: int
+    ranged: bool
+    total: int | None
+    tag: str | None
+    resumable: bool
+    chunks: Iterator[bytes]
+    _response: requests.Response
+
+    def close(self) -> None:
+        self._response.close()
+
+
+def url_of(recording: Recording, name: str) -> str:
+    """The address of an artifact; `OdysseyNotFoundError` where there is none."""
+    url: str | None = getattr(recording, f"{name}_url")
+    if url is None:
+        raise OdysseyNotFoundError(
+            f"recording {recording.stream_id} has no {name}, or not yet: "
+            f"recordings.wait(stream_id, artifacts=({name!r},)) waits for it"
+        )
+    return url
+
+
+class Artifact:
+    """One file of a recording. Its address is renewed when the storage says that it has expired.
+
+    Args:
+        renew: looks the recording up again, within a deadline.
+        timeout: seconds without a new byte after which reading fails.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        recording: Recording,
+        name: str,
+        timeout: float | None,
+        renew: Callable[[Deadline], Recording],
+    ) -> None:
+        self._http = http
+        self._name = name
+        self._renew = renew
+        self._url = url_of(recording, name)
+        self._renewed = False
+        self.timeout = timeout
+        self.stream_id = recording.stream_id
+        self.title = f"the {name} of recording {recording.stream_id}"
+        self.doing = f"could not read {self.title}"
+
+    def open(self, at: int, tag: str | None, deadline: Deadline, *, ranged: bool) -> Body:
+        """The file from byte `at` on, or from its beginning: see `Body.at`.
+
+        Args:
+            tag: the entity tag of the version that the bytes before `at` are of.
+            ranged: asks for a range, so that one that isn't supported shows.
+
+        Raises:
+            RefusedError: a later try may succeed.
+            NotResumableError: the storage can't give that range.
+            OdysseyError: it won't give the file.
+        """
+        while True:
+            response = self._get(at, tag, deadline, ranged=ranged)
+            try:
+                if response.status_code in (200, 206):
+                    body = self._body(response)
+                    self._renewed = False
+                    return body
+                if response.status_code != 403 or self._renewed:
+                    self._refuse(response)
+            except BaseException:
+                response.close()
+                raise
+            response.close()
+            self._url = url_of(self._renew(deadline), self._name)
+            self._renewed = True
+
+    def _get(
+        self, at: int, tag: str | None, deadline: Deadline, *, ranged: bool
+    ) -> requests.Response:
+        headers = {"Accept-Encoding": "identity"}
+        if ranged:
+            headers["Range"] = f"bytes={at}-"
+            if tag is not None and tag.startswith('"'):  # a weak tag never matches
+                headers["If-Range"] = tag
+        return self._http.open("GET", self._url, deadline, self.doing, headers=headers)
+
+    def _body(self, response: requests.Response) -> Body:
+        headers = response.headers
+        encoded = headers.get("Content-Encoding", "identity").lower() != "identity"
+        at, total = 0, None
+        if response.status_code == 206:
+            found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+            if found is None or encoded:
+                raise NotResumableError(f"{self.doing}: the storage answered with a broken range")
+            at = int(found[1])
+            total = None if found[2] == "*" else int(found[2])
+        elif not encoded and _LENGTH.fullmatch(headers.get("Content-Length", "")):
+            total = int(headers["Content-Length"])
+        pieces = None if encoded else _as_they_come(response)
+        chunks = self._http.chunks(response, _IdleLimit.of(self.timeout), self.doing, pieces)
+        return Body(
+            at,
+            response.status_code == 206,
+            total,
+            headers.get("ETag"),
+            not encoded,
+            chunks,
+            response,
+        )
+
+    def _refuse(self, response: requests.Response) -> None:
+        status = response.status_code
+        if status == 403:
+            raise OdysseyAuthError(
+                f"{self.doing}: its address was refused (HTTP 403), the one asked for anew as "
+                "well; check this computer's clock and what the key may read",
+                status=status,
+            )
+        if status == 416:
+            raise NotResumableError(f"{self.doing}: the storage has no such range", status=status)
+        answer = Answer(status, response.headers, b"")
+        try:
+            raise_for_status(answer, self.doing)
+        except OdysseyError as error:
+            if status not in RETRIED_STATUSES:
+                raise
+            raise RefusedError(error, answer.retry_after()) from None
+        raise OdysseyServerError(f"{self.doing}: an unexpected HTTP {status}", status=status)
+
+
+def _as_they_come(response: requests.Response) -> Iterator[bytes] | None:
+    """The bytes of a body as soon as they are there: what came before a cut is not lost.
+
+    None where urllib3 is too old for that.
+    """
+    read1 = getattr(response.raw, "read1", None)
+    return None if read1 is None else iter(partial(read1, 65536), b"")

@@ -1,0 +1,202 @@
+"""A file of a recording, fetched whole: into any file object, or under a name on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from odyssey._progress import ProgressCallback
+from odyssey._runtime.fork import ProcessLock
+from odyssey.errors import OdysseyError
+from odyssey.recordings.artifact import ENDINGS, Artifact, Body, NotResumableError
+from odyssey.recordings.range_reader import RangeReader, RetryBudget
+
+# On Windows only the threads of this process are kept apart, and open files can't be renamed.
+_POSIX = os.name == "posix"
+if _POSIX:
+    import fcntl
+
+_CHUNK = 1024 * 1024
+
+# Guards `_busy`: the files that downloads are under way to, each with the process: a forked child
+# inherits those of its parent.
+_busy_lock = ProcessLock()
+_busy: set[tuple[int, str]] = set()
+
+
+class Sink(Protocol):
+    """Where the bytes go."""
+
+    def write(self, data: bytes, /) -> object: ...
+    def seek(self, offset: int, /) -> int: ...
+    def truncate(self) -> int: ...
+
+
+def fetch(
+    artifact: Artifact,
+    sink: Sink,
+    report: ProgressCallback = lambda _done, _total: None,
+    body: Body | None = None,
+) -> None:
+    """Copies the whole file, going on after a cut, or starting over where that is impossible.
+
+    Args:
+        sink: an empty file; what is in it after an error is a part.
+        body: an answer with the whole file that is open already.
+
+    Raises: as `RangeReader`.
+    """
+    tries = RetryBudget()
+    resumable = True
+    while True:
+        reader = RangeReader(artifact, tries, resumable=resumable, body=body)
+        try:
+            _copy(reader, sink, report)
+        except NotResumableError as exc:
+            if not resumable and reader.tell() == 0:
+                raise  # it doesn't even give the whole file, as a whole
+            # Without ranges from here on: the storage has just shown that it has none.
+            resumable, body = False, exc.body
+            sink.seek(0)
+            sink.truncate()
+        else:
+            return
+        finally:
+            reader.close()
+
+
+def _copy(reader: RangeReader, sink: Sink, report: ProgressCallback) -> None:
+    reader.start()
+    done = 0
+    report(done, reader.size)
+    while piece := reader.read(_CHUNK):
+        sink.write(piece)
+        done += len(piece)
+        report(done, reader.size)
+
+
+def target_of(path: object, stem: str, name: str) -> Path:
+    """The file that `path` means: itself, or `stem` with the artifact's ending in that folder.
+
+    A folder is one that exists, or is written with a separator at its end.
+    """
+    text = check_path(path)
+    separators = (os.sep, os.altsep or os.sep)
+    if text.endswith(separators) or os.path.isdir(text):
+        return Path(text) / (stem + ENDINGS[name])
+    return Path(text)
+
+
+def check_path(path: object) -> str:
+    """`path` as text; `TypeError` for what is none, `ValueError` for an empty one."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be a str or a path, not {type(path).__name__}")
+    text = os.fsdecode(path)
+    if not text:
+        raise ValueError("path is empty; give a file or a folder")
+    return text
+
+
+def download(artifact: Artifact, target: Path, report: ProgressCallback) -> None:
+    """Fetches to `target.part` and renames that at the end; makes the folder if there is none.
+
+    Whatever goes wrong, a file that was there before is as it was, and no part is left.
+
+    Raises: as `fetch`; `OSError` of the file system; `OdysseyError` while the same file is being
+        downloaded already.
+    """
+    # Through links, so that two names of one file are one, and a link stays one.
+    real = Path(os.path.realpath(target))
+    if real.exists() and not real.is_file():
+        raise ValueError(f"path must be a file or a folder, and {target} is neither")
+    with _alone(real):
+        real.parent.mkdir(parents=True, exist_ok=True)
+        part = _Part(real)
+        try:
+            fetch(artifact, part.file, report)
+            part.replace_target()
+        except BaseException:
+            part.discard()
+            raise
+
+
+class _Part:
+    """`NAME.part`, kept from other programs by a lock where the system has such."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._path = target.with_name(target.name + ".part")
+        self.file = self._open()
+
+    def replace_target(self) -> None:
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        # Renamed under the lock.
+        if not _POSIX:
+            self.file.close()
+        os.replace(self._path, self._target)
+        self.file.close()
+
+    def discard(self) -> None:
+        if not _POSIX:
+            self._close()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        self._close()
+
+    def _open(self) -> BinaryIO:
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        while True:
+            file = os.fdopen(os.open(self._path, flags, 0o666), "wb")
+            try:
+                if self._lock(file):
+                    file.truncate(0)
+                    return file
+            except BaseException:
+                file.close()
+                raise
+            file.close()
+
+    def _lock(self, file: BinaryIO) -> bool:
+        """Whether what was opened is still the part, and not a file renamed or removed since."""
+        if not _POSIX:
+            return True
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _busy_error(self._target) from None
+        except OSError:
+            return True  # a file system without locks
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
+    def _close(self) -> None:
+        # On a full disk closing fails too, as it writes what is left.
+        with contextlib.suppress(OSError):
+            self.file.close()
+
+
+@contextlib.contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """One download of this process at a time to a file."""
+    key = os.getpid(), os.path.normcase(target)
+    with _busy_lock:
+        if key in _busy:
+            raise _busy_error(target)
+        _busy.add(key)
+    try:
+        yield
+    finally:
+        with _busy_lock:
+            _busy.discard(key)
+
+
+def _busy_error(target: Path) -> OdysseyError:
+    return OdysseyError(
+        f"another download to {target} is under way; wait for it, or choose another name"
+    )

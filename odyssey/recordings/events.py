@@ -1,0 +1,61 @@
+"""The events of a recording: what was asked for, and when."""
+
+from __future__ import annotations
+
+import json
+from typing import TypedDict, cast
+
+from odyssey.errors import OdysseyServerError
+from odyssey.models.fields import kind
+
+
+class RecordingEvent(TypedDict, total=False):
+    """One line of a recording's events log. Fields that are not listed here are kept as they came.
+
+    Keys:
+        timestamp_ms: milliseconds from the stream's start.
+        type: `"start"`, `"interact"`, `"end"` or `"error"`; others may come.
+        prompt: as it was sent.
+        applied_prompt: as it was applied, where that differs or is known.
+        reason: of an error, or of an end that nobody asked for.
+        frame: index of the first frame that it affects.
+    """
+
+    timestamp_ms: int
+    type: str
+    prompt: str
+    applied_prompt: str
+    reason: str
+    frame: int
+
+
+def parse_events(body: bytes, of: str) -> list[RecordingEvent]:
+    """The events of a log in JSON lines; blank lines count for nothing.
+
+    Raises:
+        OdysseyServerError: a line is broken, such as a last one that was cut; the text names it,
+            and what came before is the error's `partial`.
+    """
+    events: list[RecordingEvent] = []
+    # Not splitlines: that breaks at characters which JSON allows within a text.
+    for number, line in enumerate(body.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            event = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        except (ValueError, RecursionError):
+            event = None  # the parser's error holds the whole line
+        if event is None:
+            raise _broken(of, number, "it is no JSON object", events)
+        if not isinstance(event, dict):
+            raise _broken(of, number, f"expected a JSON object, got {kind(event)}", events)
+        events.append(cast(RecordingEvent, event))
+    return events
+
+
+def _broken(of: str, number: int, what: str, before: list[RecordingEvent]) -> OdysseyServerError:
+    return OdysseyServerError(
+        f"{of} can't be read beyond line {number}: {what}; the error's `partial` has the "
+        f"{len(before)} events before it",
+        partial=before,
+    )

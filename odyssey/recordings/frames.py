@@ -1,0 +1,78 @@
+"""The frames of a recording, straight from the storage, or of a file."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from odyssey._runtime.background import load
+from odyssey.frames.frame import VideoFrame
+from odyssey.recordings.artifact import Artifact, NotResumableError
+from odyssey.recordings.download import fetch
+from odyssey.recordings.range_reader import RangeReader, RetryBudget
+
+if TYPE_CHECKING:
+    from odyssey._video.file import SeekableFile
+
+
+def frames_of_artifact(
+    artifact: Callable[[], Artifact], start: int, stop: int | None, step: int
+) -> Iterator[VideoFrame]:
+    """Decodes while it reads. `artifact` is looked up when the first frame is asked for."""
+    with contextlib.ExitStack() as stack:
+        source = artifact()
+        file = _seekable(source, stack)
+        # What comes from outside is read as what it should be, not as what it claims to be.
+        yield from _decoded(file, source.title, source.stream_id, "mp4", start, stop, step)
+
+
+def frames_of_file(path: str, start: int, stop: int | None, step: int) -> Iterator[VideoFrame]:
+    """The same of a local file, in whatever format."""
+    with open(path, "rb") as file:
+        yield from _decoded(file, path, None, None, start, stop, step)
+
+
+def _seekable(artifact: Artifact, stack: contextlib.ExitStack) -> SeekableFile:
+    """The artifact as a file: read by ranges, or where there are none, fetched to a temporary one.
+
+    `stack` closes it.
+    """
+    reader = RangeReader(artifact, RetryBudget(), seekable=True)
+    stack.callback(reader.close)
+    try:
+        reader.start()
+    except NotResumableError as exc:
+        file = tempfile.TemporaryFile(prefix="odyssey-")  # noqa: SIM115 - the stack closes it
+        stack.callback(file.close)
+        fetch(artifact, file, body=exc.body)
+        return file
+    return reader
+
+
+def _decoded(
+    file: SeekableFile,
+    name: str,
+    stream_id: str | None,
+    format: str | None,
+    start: int,
+    stop: int | None,
+    step: int,
+) -> Iterator[VideoFrame]:
+    load("odyssey._video.file")
+    from odyssey._video.file import VideoFile
+    from odyssey._video.picture import DecodedPicture
+
+    with VideoFile(file, name, format) as video:
+        for index, frame in video.frames(start, stop, step):
+            yield VideoFrame(
+                data=DecodedPicture(frame),
+                width=frame.width,
+                height=frame.height,
+                timestamp_ms=video.time_ms(frame, index),
+                index=index,
+                received_at=time.monotonic(),
+                stream_id=stream_id,
+            )

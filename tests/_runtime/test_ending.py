@@ -1,0 +1,172 @@
+"""However a program ends, it ends soon, and the service hears of it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+import pytest
+
+from odyssey.emulator import Emulator
+from tests.support.helpers import wait_until
+from tests.support.programs import Program, run
+
+#: Seconds that ending may take, and what an interpreter takes by itself on a busy machine.
+ENDED = 3.0
+BUSY = 1.5
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+
+STREAMING = """
+    import signal, sys, threading, time
+    from odyssey import Odyssey
+    {before}
+    client = Odyssey(timeout=15).connect()
+    client.start_stream("A cat")
+    client.frames.get()
+    print("streaming", flush=True)
+    {end}
+"""
+
+
+def ending(emulator: Emulator, end: str) -> tuple[int, str, float]:
+    """Exit code, stderr and seconds of a program that ends so, with a client open."""
+    with Program(STREAMING.format(before="", end=end), emulator) as program:
+        assert program.says() == "streaming"
+        began = time.monotonic()
+        code, said = program.ended()
+        return code, said, time.monotonic() - began
+
+
+def said_goodbye(emulator: Emulator) -> bool:
+    """Whether the program's connection, which is or will be closed, ended with a word of it."""
+    wait_until(lambda: emulator.connections[0].state == "closed", what="closed")
+    (connection,) = emulator.connections
+    return connection.client_disconnecting
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [
+        ("pass", 0, None),
+        ("sys.exit(5)", 5, None),
+        ("raise RuntimeError('no handler')", 1, "no handler"),
+        ("threading.Thread(target=list, args=(client.frames,), daemon=True).start()", 0, None),
+    ],
+    ids=["its last line", "sys.exit", "exception", "daemon thread"],
+)
+def test_with_a_client_open(emulator: Emulator, end: str, code: int, said: str | None) -> None:
+    found, stderr, seconds = ending(emulator, end)
+    assert found == code, stderr
+    assert (said or "") in stderr
+    assert stderr == "" or said is not None
+    assert seconds < ENDED + BUSY
+    assert said_goodbye(emulator)
+
+
+def test_fault_frozen_service_does_not_hold_the_end_up(emulator: Emulator) -> None:
+    with Program(STREAMING.format(before="", end="input()"), emulator) as program:
+        assert program.says() == "streaming"
+        emulator.faults.kill_peers()
+        began = time.monotonic()
+        program.signal(signal.SIGINT if sys.platform != "win32" else signal.SIGTERM)
+        program.ended()
+        assert time.monotonic() - began < ENDED + BUSY
+
+
+def test_an_exception_in_a_thread_is_that_threads_alone(emulator: Emulator) -> None:
+    end = """
+    thread = threading.Thread(target=client.interact, args=("",))
+    thread.start()
+    thread.join()
+    print(client.interact("It yawns"), len(client.frames.take(3)))"""
+    with Program(STREAMING.format(before="", end=end), emulator) as program:
+        assert program.says() == "streaming"
+        assert program.says() == "It yawns 3"
+        code, stderr = program.ended()
+    assert code == 0
+    assert "prompt must not be empty" in stderr
+    assert said_goodbye(emulator)
+
+
+def test_sys_exit_in_a_callback_is_an_exception_like_others(emulator: Emulator) -> None:
+    """It ends neither the program nor the callbacks: `on_error` hears of it."""
+    done = run(
+        """
+        import sys, time
+        from odyssey import Odyssey
+        told = []
+        with Odyssey(timeout=15) as client:
+            client.connect(
+                on_stream_started=lambda _: sys.exit(3),
+                on_video_frame=lambda _: sys.exit(4),
+                on_error=lambda exc, fatal: told.append((repr(exc), fatal)),
+            )
+            with client.stream("A cat") as stream:
+                assert len(stream.frames.take(5)) == 5
+                assert stream.interact("It yawns") == "It yawns"
+            while len(set(told)) < 2:
+                time.sleep(0.01)
+        print(sorted(set(told)))
+        """,
+        emulator,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[('SystemExit(3)', False), ('SystemExit(4)', False)]"
+    assert said_goodbye(emulator)
+
+
+@posix_only
+def test_sigterm_by_default_ends_the_process_and_the_service_sees_that(emulator: Emulator) -> None:
+    """At once: no Python runs any more, so there is no goodbye."""
+    with Program(STREAMING.format(before="", end="time.sleep(30)"), emulator) as program:
+        assert program.says() == "streaming"
+        program.signal(signal.SIGTERM)
+        code, _ = program.ended(2)
+    assert code == -signal.SIGTERM
+    assert not said_goodbye(emulator)
+
+
+@posix_only
+@pytest.mark.parametrize("end", ["time.sleep(30)", "client.frames.take(9999)"])
+def test_sigterm_turned_into_an_exit_is_a_clean_end(emulator: Emulator, end: str) -> None:
+    before = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))"
+    with Program(STREAMING.format(before=before, end=end), emulator) as program:
+        assert program.says() == "streaming"
+        began = time.monotonic()
+        program.signal(signal.SIGTERM)
+        code, stderr = program.ended()
+    assert (code, stderr) == (143, "")
+    assert time.monotonic() - began < ENDED + BUSY
+    assert said_goodbye(emulator)
+
+
+@posix_only
+def test_ctrl_c_ends_the_whole_program(emulator: Emulator) -> None:
+    with Program(
+        """
+        from odyssey import Odyssey
+        with Odyssey(timeout=15) as client, client.connect().stream("A cat") as stream:
+            stream.frames.get()
+            print("streaming", flush=True)
+            stream.frames.take(9999)
+        """,
+        emulator,
+    ) as program:
+        assert program.says() == "streaming"
+        began = time.monotonic()
+        program.signal(signal.SIGINT)
+        code, stderr = program.ended()
+    assert code == -signal.SIGINT
+    assert stderr.rstrip().endswith("KeyboardInterrupt")
+    assert time.monotonic() - began < ENDED + BUSY
+    assert said_goodbye(emulator)
+
+
+def test_several_clients_are_closed_side_by_side(emulator: Emulator) -> None:
+    end = "others = [Odyssey(timeout=15).connect() for _ in range(3)]"
+    code, stderr, _ = ending(emulator, end)
+    assert (code, stderr) == (0, "")
+    wait_until(lambda: all(c.state == "closed" for c in emulator.connections))
+    assert [c.client_disconnecting for c in emulator.connections] == [True] * 4

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from odyssey import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
+from odyssey._runtime.deadline import Deadline
+from odyssey._runtime.portal import MediaLoop
+from tests.support.helpers import in_thread, our_threads, wait_until
+
+
+@pytest.fixture
+def loop() -> Iterator[MediaLoop]:
+    loop = MediaLoop()
+    yield loop
+    loop.stop(5)
+
+
+def frame_in(thread: threading.Thread, name: str) -> bool:
+    """Whether the thread waits in `concurrent.futures`, called by a function of this name."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    names = []
+    while frame is not None:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return name in names and "wait" in names
+
+
+def nothing() -> str:
+    return "waited for nothing"
+
+
+def soon(seconds: float = 10) -> Deadline:
+    return Deadline.after(seconds)
+
+
+def test_the_result_comes_back(loop: MediaLoop) -> None:
+    async def work(a: int, b: int) -> tuple[int, str]:
+        await asyncio.sleep(0)
+        return a + b, threading.current_thread().name
+
+    assert loop.call(work, 1, 2, deadline=soon(), waiting_for=nothing) == (3, "odyssey-media")
+
+
+def test_no_deadline_waits(loop: MediaLoop) -> None:
+    async def work() -> str:
+        await asyncio.sleep(0.05)
+        return "done"
+
+    assert loop.call(work, deadline=Deadline.after(None), waiting_for=nothing) == "done"
+
+
+def test_the_exception_comes_back(loop: MediaLoop) -> None:
+    failure = ValueError("mine")
+
+    async def work() -> None:
+        raise failure
+
+    with pytest.raises(ValueError, match="mine") as caught:
+        loop.call(work, deadline=soon(), waiting_for=nothing)
+    assert caught.value is failure
+
+
+def test_a_time_out_cancels_the_work_and_lets_it_clean_up(loop: MediaLoop) -> None:
+    """Not only the waiting ends: the coroutine is over when the call returns."""
+    said: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.05)
+            said.append("cleaned up")
+            raise
+
+    began = time.monotonic()
+    with pytest.raises(OdysseyTimeoutError, match="the offer is missing"):
+        loop.call(work, deadline=soon(0.05), waiting_for=lambda: "the offer is missing")
+    assert said == ["cleaned up"]
+    assert time.monotonic() - began < 3
+
+
+def test_work_that_will_not_end_holds_nobody_up(loop: MediaLoop) -> None:
+    released = threading.Event()
+
+    async def work() -> None:
+        while not released.is_set():
+            try:
+                await asyncio.sleep(0.02)
+            except asyncio.CancelledError:
+                continue
+
+    began = time.monotonic()
+    with pytest.raises(OdysseyTimeoutError):
+        loop.call(work, deadline=soon(0.05), waiting_for=nothing)
+    assert time.monotonic() - began < 3
+    released.set()
+
+
+def test_a_result_at_the_last_moment_counts(loop: MediaLoop) -> None:
+    async def work() -> str:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return "just in time"
+
+    assert loop.call(work, deadline=soon(0.05), waiting_for=nothing) == "just in time"
+
+
+def test_a_deadline_that_has_passed(loop: MediaLoop) -> None:
+    async def work() -> None:
+        await asyncio.sleep(60)
+
+    with pytest.raises(OdysseyTimeoutError):
+        loop.call(work, deadline=soon(0), waiting_for=nothing)
+
+
+def test_threads_wait_side_by_side(loop: MediaLoop) -> None:
+    together = asyncio.Event()
+    inside = 0
+
+    async def work(n: int) -> int:
+        nonlocal inside
+        inside += 1
+        if inside == 5:
+            together.set()
+        await together.wait()
+        return n
+
+    got: list[int] = []
+
+    def call(n: int) -> None:
+        got.append(loop.call(work, n, deadline=soon(), waiting_for=nothing))
+
+    threads = [threading.Thread(target=call, args=(n,)) for n in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(got) == [0, 1, 2, 3, 4]
+
+
+def test_a_blocking_call_on_the_loop_is_refused_at_once(loop: MediaLoop) -> None:
+    async def inner() -> None: ...
+
+    async def outer() -> None:
+        loop.call(inner, deadline=Deadline.after(None), waiting_for=nothing)
+
+    with pytest.raises(OdysseyError, match="media thread would wait for itself") as caught:
+        loop.call(outer, deadline=soon(), waiting_for=nothing)
+    assert not isinstance(caught.value, OdysseyTimeoutError)
+
+
+def test_posting_does_not_wait(loop: MediaLoop) -> None:
+    seen: list[object] = []
+    loop.post(seen.append, 5)
+    wait_until(lambda: seen == [5])
+
+
+def test_stop_joins_and_cancels_what_runs() -> None:
+    loop = MediaLoop()
+    running, said = threading.Event(), []
+
+    async def work() -> None:
+        running.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            said.append("cancelled")
+
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            loop.call(work, deadline=Deadline.after(None), waiting_for=nothing)
+        except OdysseyConnectionError as exc:
+            errors.append(exc)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert running.wait(5)
+    loop.stop(5)
+    assert "odyssey-media" not in our_threads()
+    assert said == ["cancelled"]
+    thread.join(5)
+    assert not thread.is_alive()
+    assert "closed" in str(errors[0])
+
+
+def test_stopping_twice() -> None:
+    loop = MediaLoop()
+    loop.stop(5)
+    loop.stop(5)
+
+
+def test_after_stop_calls_raise_at_once() -> None:
+    loop = MediaLoop()
+    loop.stop(5)
+
+    async def work() -> None: ...
+
+    with pytest.raises(OdysseyConnectionError, match="closed"):
+        loop.call(work, deadline=Deadline.after(None), waiting_for=nothing)
+    with pytest.raises(OdysseyConnectionError, match="closed"):
+        loop.post(print)
+
+
+def test_a_call_while_it_ends_is_refused_and_leaves_nothing_unawaited() -> None:
+    loop = MediaLoop()
+    lingering, ending, called = threading.Event(), threading.Event(), threading.Event()
+
+    async def linger() -> None:
+        try:
+            lingering.set()
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            called.wait(5)
+
+    async def never() -> None:
+        raise AssertionError("it ran")
+
+    loop.post(lambda: asyncio.ensure_future(linger()))
+    assert lingering.wait(5)  # a task that is cancelled before it began would not linger
+    stopping = in_thread(lambda: loop.stop(5))
+    assert ending.wait(5)
+    late = in_thread(lambda: loop.call(never, deadline=soon(), waiting_for=nothing))
+    wait_until(lambda: any(frame_in(t, "call") for t in threading.enumerate()))
+    called.set()
+    with pytest.raises(OdysseyConnectionError, match="closed meanwhile"):
+        late.result(5)
+    stopping.result(5)
+    gc.collect()  # a coroutine that was never awaited would warn, and so fail the test
+
+
+def test_stopping_on_the_loop_itself_does_not_wait_for_itself() -> None:
+    loop = MediaLoop()
+    loop.post(loop.stop, 5.0)
+    wait_until(lambda: "odyssey-media" not in our_threads())
+
+
+FORKED = """
+import os, sys, time, warnings
+warnings.simplefilter("ignore")  # Python warns of threads in a process that forks
+from odyssey import OdysseyError
+from odyssey._deadline import Deadline
+from odyssey._rtc.loop import MediaLoop
+
+async def work():
+    return "works"
+
+loop = MediaLoop()
+child = os.fork()
+if child == 0:
+    try:
+        loop.call(work, deadline=Deadline.after(None), waiting_for=lambda: "")
+    except OdysseyError as exc:
+        print("refused:", exc, flush=True)
+    loop.stop(5)
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+print("child ended with", status)
+print(loop.call(work, deadline=Deadline.after(10), waiting_for=lambda: ""))
+loop.stop(5)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_is_refused_at_once_and_leaves_the_parents_loop_alone() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FORKED)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    refused, ended, works = done.stdout.splitlines()
+    assert refused.startswith("refused: this client belongs to process")
+    assert "forked child" in refused
+    assert ended == "child ended with 0"
+    assert works == "works"

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odyssey._logging import RedactingFilter, quiet_urllib3, redacted, scrub, shown_url
+
+SECRET = "sEcReT123"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"GET https://bucket.example/v.mp4?X-Amz-Signature={SECRET}&X=1 failed",
+        f"/client/abc?token={SECRET} HTTP/1.1",
+        f"with url: /v.mp4?filename=a(1).mp4&sig={SECRET} (Caused by TimeoutError())",
+        f"'https://b.example/v.mp4?name=it's&sig={SECRET}'",
+        f"[https://b.example/v.mp4?name=[1]&sig={SECRET}]",
+        f"Authorization: Bearer {SECRET}",
+        f"{{'Authorization': 'Bearer {SECRET}'}}",
+        f"bearer   {SECRET}, and more",
+        f'{{"session_token":"{SECRET}","expires_in":600}}',
+        f'{{"spectator_token": "{SECRET}"}}',
+        f'{{"access_token" : "{SECRET}"}}',
+        f"{{'api_key': '{SECRET}'}}",
+        f"api_key={SECRET}",
+        f'{{"credential":"{SECRET}","urls":[]}}',
+        f"token: {SECRET}; path=/",
+        f'..."spectator_token":"{SECRET}...',
+        f"a=eyJhbGciOiJIUzI1NiJ9.{SECRET}.{SECRET}",
+        f"session%3DeyJhbGciOiJIUzI1NiJ9.{SECRET}.{SECRET}-x_",
+    ],
+)
+def test_secrets_go(text: str) -> None:
+    assert SECRET not in redacted(text)
+    assert "…" in redacted(text)
+    assert redacted(redacted(text)) == redacted(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "could not get recording abc: HTTP 404; it is unknown or not ready yet",
+        "https://host:80/path/to/x",
+        "Really? Yes.",
+        "a tokenizer, an apikey",
+        "GET /recordings/1 HTTP/1.1",
+    ],
+)
+def test_plain_text_stays(text: str) -> None:
+    assert redacted(text) == text
+
+
+def test_what_is_around_a_secret_stays() -> None:
+    shown = redacted(f"url: /v.mp4?sig={SECRET} (Caused by OSError(5))")
+    assert shown == "url: /v.mp4?… (Caused by OSError(5))"
+
+
+@given(st.text())
+def test_any_text_can_be_redacted(text: str) -> None:
+    redacted(text)
+
+
+@pytest.mark.parametrize(
+    "piece", ["eyJaaaaaaaa-", "?", "?.", "token", "token =", "bearer ", 'token:"', "-a", "a)?"]
+)
+def test_a_long_text_is_redacted_in_no_time(piece: str) -> None:
+    """A look ahead from each place in it would take minutes."""
+    began = time.thread_time()
+    redacted(piece * (200_000 // len(piece)))
+    assert time.thread_time() - began < 2
+
+
+@given(st.text(st.characters(exclude_characters="?")), st.text())
+def test_nothing_behind_the_question_mark_is_shown(head: str, query: str) -> None:
+    shown = shown_url(f"{head}?{query}")
+    assert shown == shown_url(f"{head}?")
+    assert eval(shown).endswith("?…")
+
+
+def test_urls_that_are_none() -> None:
+    assert shown_url(None) == "None"
+    assert shown_url("https://host/path") == "'https://host/path'"
+
+
+def chain() -> Exception:
+    """An error whose cause, context, arguments and `reason` carry a query."""
+
+    class ReasonedError(OSError):
+        reason: Exception
+
+    url = f"https://b.example/v?sig={SECRET}"
+    inner = ReasonedError(f"pool: {url}")
+    inner.reason = ValueError(url)
+    try:
+        try:
+            raise KeyError(url)
+        except KeyError:
+            raise OSError(inner, url) from inner
+    except OSError as exc:
+        return exc
+
+
+def test_scrubbing_reaches_causes_contexts_arguments_and_reasons() -> None:
+    error = chain()
+    assert SECRET in "".join(traceback.format_exception(error))
+    assert scrub(error) is error
+    assert SECRET not in "".join(traceback.format_exception(error))
+    assert SECRET not in repr(error.args)
+    inner = error.__cause__
+    assert inner is not None
+    assert SECRET not in str(getattr(inner, "reason", SECRET))
+
+
+def test_scrubbing_a_circle_ends() -> None:
+    one, two = ValueError("/?a=1"), ValueError("/?b=2")
+    one.__cause__, two.__cause__ = two, one
+    scrub(one)
+    assert (str(one), str(two)) == ("/?…", "/?…")
+
+
+@pytest.fixture
+def logger(caplog: pytest.LogCaptureFixture) -> logging.Logger:
+    caplog.set_level(logging.DEBUG)
+    logger = logging.getLogger("tests.redact")
+    logger.addFilter(RedactingFilter())
+    return logger
+
+
+def test_the_filter_rewrites_text_arguments_and_traceback(
+    logger: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    try:
+        raise chain()
+    except OSError:
+        logger.exception("%s asked for %s", "somebody", f"/x?sig={SECRET}")
+    assert SECRET not in caplog.text
+    assert "somebody asked for /x?…" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["urllib3.connectionpool", "urllib3.util.retry"])
+def test_urllib3_is_redacted_on_our_behalf_only(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shared = logging.getLogger(name)
+    shared.debug("GET %s", "/theirs?sig=visible")
+    with quiet_urllib3():
+        shared.debug("GET %s", f"/ours?sig={SECRET}")
+        with quiet_urllib3():
+            pass
+        shared.debug("GET %s", f"/ours/again?sig={SECRET}")
+    shared.debug("GET %s", "/theirs/again?sig=visible")
+    assert SECRET not in caplog.text
+    assert caplog.text.count("visible") == 2
+    assert "/ours?…" in caplog.text
+    assert "/ours/again?…" in caplog.text
