@@ -18,7 +18,7 @@ from odyssey._rest.client import HttpClient
 from odyssey._runtime.background import load, run_in_thread
 from odyssey._runtime.deadline import WAIT_SLICE, Deadline
 from odyssey._runtime.exit import close_at_exit
-from odyssey._runtime.fork import Home
+from odyssey._runtime.fork import ForkGuard
 from odyssey.config import Settings
 from odyssey.errors import (
     OdysseyConnectionError,
@@ -65,7 +65,7 @@ class Live:
         self.telemetry = telemetry
         self._settings = settings
         self._http = http
-        self._home = Home()
+        self._fork_guard = ForkGuard()
         frames = FrameQueue(settings.frame_buffer, timeout=settings.timeout)
         self.fanout = FrameFanout(frames)
         # Held while one thread connects; the others wait for it with their deadlines.
@@ -85,12 +85,12 @@ class Live:
     @property
     def is_open(self) -> bool:
         """Whether the media thread runs, in this process."""
-        return self._loop is not None and self._home.is_here
+        return self._loop is not None and self._fork_guard.is_here
 
     @property
     def _current(self) -> _Attempt | None:
         """The present or last connection; none in a forked child, which has no part in it."""
-        return self._attempt if self._home.is_here else None
+        return self._attempt if self._fork_guard.is_here else None
 
     @property
     def status(self) -> ConnectionStatus:
@@ -134,7 +134,7 @@ class Live:
         )
 
     def subscribe(self, maxsize: int, overflow: Overflow) -> FrameQueue:
-        self._home.require()
+        self._fork_guard.require()
         self.check_open()
         return self.fanout.subscribe(maxsize, overflow, self._settings.timeout)
 
@@ -148,7 +148,7 @@ class Live:
 
         `credentials`: a session that there is already; else one is asked for.
         """
-        self._home.require()
+        self._fork_guard.require()
         with self._one_at_a_time(deadline):
             if self.status is ConnectionStatus.CONNECTED:
                 return
@@ -300,7 +300,7 @@ class Live:
         self._connected(doing)
 
     def _connected(self, doing: str) -> tuple[MediaLoop, Connection]:
-        self._home.require()
+        self._fork_guard.require()
         self.check_open()
         loop, attempt = self._loop, self._attempt
         if loop is None or attempt is None or self.status is not ConnectionStatus.CONNECTED:
@@ -316,7 +316,7 @@ class Live:
     def disconnect(self) -> None:
         """Ends the connection, or a try to connect in another thread. Idempotent; never raises."""
         loop, attempt = self._loop, self._attempt
-        if loop is None or attempt is None or not self._home.is_here:
+        if loop is None or attempt is None or not self._fork_guard.is_here:
             return
         with contextlib.suppress(InvalidStateError):  # it was called off before
             attempt.cancelled.set_result(None)
@@ -330,7 +330,7 @@ class Live:
 
     def close(self) -> None:
         """Disconnects for good and ends the threads. Idempotent; never raises."""
-        if not self._home.is_here:
+        if not self._fork_guard.is_here:
             self._closed = True
             return
         deadline = Deadline.after(CLOSE_TIMEOUT)

@@ -16,7 +16,7 @@ from odyssey._logging import log_to_stderr, shown_url
 from odyssey._runtime.background import load
 from odyssey._runtime.deadline import Deadline
 from odyssey._runtime.exit import close_at_exit, close_dropped
-from odyssey._runtime.fork import Home
+from odyssey._runtime.fork import ForkGuard
 from odyssey.errors import OdysseyError
 from odyssey.frames.frame import VideoFrame
 from odyssey.frames.queue import FrameQueue, StreamState
@@ -169,7 +169,7 @@ class SpectatorSession:
         self.frames: Callable[[], FrameQueue | None] = lambda: None
         self._url = address.url
         self._connected = False
-        self._home = Home()
+        self._fork_guard = ForkGuard()
         self._handlers = handlers
         self._session = WhepSession(address)
         self._loop: MediaLoop | None = None
@@ -184,7 +184,7 @@ class SpectatorSession:
     @property
     def is_connected(self) -> bool:
         """Not in a forked child, which has no part in it."""
-        return self._connected and self._home.is_here
+        return self._connected and self._fork_guard.is_here
 
     def described(self) -> str:
         state = "connected" if self.is_connected else "disconnected"
@@ -226,7 +226,7 @@ class SpectatorSession:
 
     def close(self) -> None:
         """Idempotent; never raises. A second caller waits for the first."""
-        if not self._home.is_here:
+        if not self._fork_guard.is_here:
             return
         with self._state:
             first, self._leaving = not self._leaving, True

@@ -16,7 +16,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from odyssey._rest.client import HttpClient
 from odyssey._runtime.deadline import Deadline
-from odyssey._runtime.fork import Home
+from odyssey._runtime.fork import ForkGuard
 from odyssey._version import __version__
 from odyssey.errors import OdysseyAuthError, OdysseyError
 
@@ -42,7 +42,7 @@ class Telemetry:
     def __init__(self, http: HttpClient, *, enabled: bool) -> None:
         self._http = http
         self._enabled = enabled
-        self._home = Home()
+        self._fork_guard = ForkGuard()
         self._events: queue.Queue[_Event | None] = queue.Queue(MOST_WAITING)
         self._starting = threading.Lock()  # held for as long as it takes to start the thread
         self._thread: threading.Thread | None = None
@@ -51,7 +51,7 @@ class Telemetry:
 
     def record(self, event: str, **facts: str | float) -> None:
         """`facts` are names of this package's calls and classes, and numbers; nothing else."""
-        if not (self._enabled and self._home.is_here) or self._finishing.is_set():
+        if not (self._enabled and self._fork_guard.is_here) or self._finishing.is_set():
             return
         with contextlib.suppress(queue.Full):
             self._events.put_nowait({"event": event, "time": time.time(), **_ABOUT, **facts})

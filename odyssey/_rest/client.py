@@ -26,7 +26,7 @@ from odyssey._rest.transport import (
 )
 from odyssey._runtime.background import run_in_thread, wait_for
 from odyssey._runtime.deadline import Deadline
-from odyssey._runtime.fork import Home
+from odyssey._runtime.fork import ForkGuard
 from odyssey.errors import (
     OdysseyAuthError,
     OdysseyConnectionError,
@@ -55,6 +55,8 @@ class HttpClient:
     def __init__(self, api_url: str, require_key: Callable[[], str]) -> None:
         self._api_url = api_url
         self._require_key = require_key
+        # A forked child must not read from its parent's sockets, nor wait for its locks.
+        self._fork_guard = ForkGuard(self._begin)
         self._begin()
 
     def __reduce__(self) -> NoReturn:
@@ -64,19 +66,12 @@ class HttpClient:
         )
 
     def _begin(self) -> None:
-        self._home = Home()
         self._session = new_session()
         # Guards `_token` only; a token is fetched outside it, at worst twice.
         self._token_lock = threading.Lock()
         self._token: tuple[str, float] | None = None
 
-    def _leave_parent(self) -> None:
-        """A forked child must not read from its parent's sockets, nor wait for its locks."""
-        if not self._home.is_here:
-            self._begin()
-
     def close(self) -> None:
-        self._leave_parent()
         self._session.close()
 
     def get(
@@ -214,7 +209,6 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """A response whose body is still to be read; the caller closes it (`with`)."""
-        self._leave_parent()
         left = deadline.remaining()
         if left is not None and left <= 0:
             raise OdysseyTimeoutError(f"{doing}: no time left for the request")
@@ -307,7 +301,6 @@ class HttpClient:
         return answer
 
     def _cached_token(self) -> str | None:
-        self._leave_parent()
         with self._token_lock:
             valid = self._token is not None and time.monotonic() < self._token[1]
             return self._token[0] if self._token is not None and valid else None

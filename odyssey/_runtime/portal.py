@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from odyssey._runtime.background import run_in_thread
 from odyssey._runtime.deadline import WAIT_SLICE, Deadline
-from odyssey._runtime.fork import Home
+from odyssey._runtime.fork import ForkGuard
 from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class MediaLoop:
     """An asyncio loop in a daemon thread. `call` runs a coroutine there and waits for it."""
 
     def __init__(self) -> None:
-        self._home = Home()
+        self._fork_guard = ForkGuard()
         self._ending = False  # on the media thread only
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_log_unhandled)
@@ -87,12 +87,12 @@ class MediaLoop:
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Runs `function` on the loop soon, without waiting."""
-        self._home.require()
+        self._fork_guard.require()
         self._submit(function, *args)
 
     def stop(self, seconds: float) -> None:
         """Ends the loop and joins its thread, at most `seconds` long. Idempotent; never raises."""
-        if not self._home.is_here:
+        if not self._fork_guard.is_here:
             return
         try:
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -102,7 +102,7 @@ class MediaLoop:
             self._thread.join(seconds)
 
     def _check_usable(self) -> None:
-        self._home.require()
+        self._fork_guard.require()
         if threading.current_thread() is self._thread:
             raise OdysseyError("a blocking call on the media thread would wait for itself")
 

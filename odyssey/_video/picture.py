@@ -9,7 +9,7 @@ import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 
-from odyssey._runtime.fork import ProcessLock
+from odyssey._runtime.fork import ForkGuard
 from odyssey._video import swscale
 from odyssey.frames.frame import Array, ArrayPicture, array_shape
 
@@ -25,8 +25,12 @@ class DecodedPicture:
     def __init__(self, frame: av.VideoFrame) -> None:
         self._frame = frame
         # Guards `_rgb` and the frame: a conversion changes its colour tags for a moment.
-        self._converting = ProcessLock()
+        self._converting = threading.Lock()
         self._rgb: Array | None = None
+        self._fork_guard = ForkGuard(self._leave_parent)
+
+    def _leave_parent(self) -> None:
+        self._converting = threading.Lock()
 
     def rgb(self) -> Array:
         with self._converting:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from odyssey._checks import check_count, check_wait
 from odyssey._runtime.deadline import WAIT_SLICE, Deadline
-from odyssey._runtime.fork import Home
+from odyssey._runtime.fork import ForkGuard
 from odyssey.errors import (
     OdysseyConnectionError,
     OdysseyStreamError,
@@ -80,7 +80,7 @@ class FrameQueue:
         self._timeout = timeout
         self._on_close = on_close
         self._owner = owner  # kept for as long as somebody may read
-        self._home = Home()
+        self._fork_guard = ForkGuard(self._leave_parent)
         # Its lock guards every field below; the media thread holds it for a few instructions a
         # frame. Pixels are converted outside it.
         self._changed = threading.Condition(threading.Lock())
@@ -101,7 +101,7 @@ class FrameQueue:
         """The counters, as of now."""
         from odyssey.frames.stats import QueueStats
 
-        with self._lock():
+        with self._changed:
             return QueueStats(**self._counts, waiting=len(self._frames))
 
     def __len__(self) -> int:
@@ -113,14 +113,14 @@ class FrameQueue:
     def get(self, timeout: float | None = None) -> VideoFrame:
         """The oldest waiting frame; waits for one if there is none."""
         deadline = self._deadline(timeout)
-        with self._lock():
+        with self._changed:
             self._wait(deadline)
             return self._pop()
 
     def latest(self, timeout: float | None = None) -> VideoFrame:
         """The newest frame; older ones are skipped. Waits only if there is none."""
         deadline = self._deadline(timeout)
-        with self._lock():
+        with self._changed:
             self._wait(deadline)
             while len(self._frames) > 1:
                 self._frames.popleft()
@@ -197,7 +197,7 @@ class FrameQueue:
 
     def clear(self) -> None:
         """Throws away what waits."""
-        with self._lock():
+        with self._changed:
             self._skip_all()
 
     def close(self) -> None:
@@ -221,7 +221,7 @@ class FrameQueue:
 
     def put(self, frame: VideoFrame, *, idle: bool = False) -> None:
         """A frame that was decoded; never blocks. `idle`: it belongs to no stream."""
-        with self._lock():
+        with self._changed:
             if self._feed is StreamState.CLOSED:
                 return
             if idle or self._feed is not StreamState.LIVE:
@@ -241,7 +241,7 @@ class FrameQueue:
         self, feed: StreamState, failure: Exception | None = None, *, clear: bool = False
     ) -> None:
         """The stream or the connection changed; wakes everybody who waits."""
-        with self._lock():
+        with self._changed:
             if self._feed is StreamState.CLOSED:
                 return
             if clear:
@@ -253,18 +253,14 @@ class FrameQueue:
             self._failure = failure
             self._changed.notify_all()
 
-    def _lock(self) -> threading.Condition:
-        """What guards the fields. In a forked child nothing comes any more, and the parent's lock
-        may be held by a thread that does not run there: it gets a new one.
-        """
-        if not self._home.is_here:
-            failure, self._home = self._home.refusal(), Home()
-            self._on_close = None
-            self._frames.clear()
-            self._feed, self._failure = StreamState.FAILED, failure
-            self._failures[self._stream] = failure
-            self._changed = threading.Condition(threading.Lock())
-        return self._changed
+    def _leave_parent(self) -> None:
+        """In a forked child nothing comes any more."""
+        failure = self._fork_guard.refusal()
+        self._on_close = None
+        self._frames.clear()
+        self._feed, self._failure = StreamState.FAILED, failure
+        self._failures[self._stream] = failure
+        self._changed = threading.Condition(threading.Lock())
 
     # The reading side's parts; all but `_deadline` and `_next_frames` are called with the lock.
 
@@ -342,7 +338,7 @@ class FrameQueue:
             if frame is None:
                 if got:
                     return
-                with self._lock():
+                with self._changed:
                     raise self._why_none() or _ended()
             if partial is not None:
                 size = frame.width, frame.height
@@ -368,7 +364,7 @@ class _Iteration(Iterator["VideoFrame"]):
     def next(self, deadline: Deadline, size: tuple[int, int] | None = None) -> VideoFrame | None:
         """The next frame, or None where the stream is over; one of another `size` stays there."""
         queue = self._queue
-        with queue._lock():
+        with queue._changed:
             while True:
                 if queue._frames:
                     stream, frame = queue._frames[0]

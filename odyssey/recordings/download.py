@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from odyssey._progress import ProgressCallback
-from odyssey._runtime.fork import ProcessLock
+from odyssey._runtime.fork import ForkGuard
 from odyssey.errors import OdysseyError
 from odyssey.recordings.artifact import ENDINGS, Artifact, Body, NotResumableError
 from odyssey.recordings.range_reader import RangeReader, RetryBudget
@@ -20,11 +21,6 @@ if _POSIX:
     import fcntl
 
 _CHUNK = 1024 * 1024
-
-# Guards `_busy`: the files that downloads are under way to, each with the process: a forked child
-# inherits those of its parent.
-_busy_lock = ProcessLock()
-_busy: set[tuple[int, str]] = set()
 
 
 class Sink(Protocol):
@@ -112,7 +108,7 @@ def download(artifact: Artifact, target: Path, report: ProgressCallback) -> None
     real = Path(os.path.realpath(target))
     if real.exists() and not real.is_file():
         raise ValueError(f"path must be a file or a folder, and {target} is neither")
-    with _alone(real):
+    with _underway.alone(real):
         real.parent.mkdir(parents=True, exist_ok=True)
         part = _Part(real)
         try:
@@ -181,19 +177,33 @@ class _Part:
             self.file.close()
 
 
-@contextlib.contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """One download of this process at a time to a file."""
-    key = os.getpid(), os.path.normcase(target)
-    with _busy_lock:
-        if key in _busy:
-            raise _busy_error(target)
-        _busy.add(key)
-    try:
-        yield
-    finally:
-        with _busy_lock:
-            _busy.discard(key)
+class _Underway:
+    """The files that downloads of this process are under way to; of a parent's, none."""
+
+    def __init__(self) -> None:
+        self._fork_guard = ForkGuard(self._begin)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._names: set[str] = set()
+
+    @contextlib.contextmanager
+    def alone(self, target: Path) -> Iterator[None]:
+        """One download at a time to a file."""
+        name = os.path.normcase(target)
+        with self._lock:
+            if name in self._names:
+                raise _busy_error(target)
+            self._names.add(name)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._names.discard(name)
+
+
+_underway = _Underway()
 
 
 def _busy_error(target: Path) -> OdysseyError:

@@ -252,8 +252,8 @@ FORKED = """
 import os, sys, time, warnings
 warnings.simplefilter("ignore")  # Python warns of threads in a process that forks
 from odyssey import OdysseyError
-from odyssey._deadline import Deadline
-from odyssey._rtc.loop import MediaLoop
+from odyssey._runtime.deadline import Deadline
+from odyssey._runtime.portal import MediaLoop
 
 async def work():
     return "works"
