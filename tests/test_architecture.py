@@ -140,7 +140,22 @@ def test_the_emulator_never_imports_the_client() -> None:
     assert len(paths) > 5
     for path in paths:
         for name, _ in imports(path):
-            assert own(name) in (None, "emulator", "_version"), f"{path.name} imports {name}"
+            assert own(name) in (None, "emulator", "_version") or name.startswith(
+                "odyssey._video.writing."
+            ), f"{path.name} imports {name}"
+
+
+def test_the_emulator_loads_nothing_of_the_client() -> None:
+    """What it shares with the client, the writing of videos, brings no more of it along."""
+    script = """
+import odyssey, sys
+before = set(sys.modules)
+import odyssey.emulator.server
+print(*(name for name in set(sys.modules) - before if name.startswith("odyssey.")))
+"""
+    shared = ("odyssey.emulator", "odyssey._video")
+    more = [name for name in python(script).split() if not name.startswith(shared)]
+    assert more == []
 
 
 def python(script: str) -> str:

@@ -13,13 +13,54 @@ import click
 
 from odyssey.cli._counting import Count
 from odyssey.cli._options import TimedPrompt, finite, in_order, interact_option
-from odyssey.cli._output import Failed, Screen, json_option, print_json, printable
-from odyssey.cli._saving import Saver, save_option
+from odyssey.cli._output import Failed, Screen, file_size, json_option, print_json, printable
 from odyssey.cli._service import Service, with_service
 from odyssey.errors import OdysseyConnectionError, OdysseyError
 
 if TYPE_CHECKING:
     from odyssey import BroadcastInfo, Odyssey, Stream
+    from odyssey._video.writing.saver import Saver
+
+
+def _checked_target(_context: object, _option: object, value: Path | None) -> Path | None:
+    from odyssey._video.writing.target import check_target
+
+    try:
+        if value is not None:
+            check_target(value)
+    except (ValueError, OSError) as exc:
+        raise click.BadParameter(str(exc)) from exc
+    return value
+
+
+save_option = click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    callback=_checked_target,
+    help="Where to keep the frames: NAME.mp4, NAME.gif, NAME.npz, or a folder for PNGs. "
+    "A file of that name is replaced at the end.",
+)
+
+
+def saved_lines(saver: Saver) -> list[str]:
+    """What became of the frames to save, as text."""
+    lines = []
+    for saved in saver.files:
+        size = "" if saved.path.is_dir() else f", {file_size(saved.path)}"
+        seconds = saved.milliseconds / 1000
+        lines.append(f"Saved {saved.path}: {saved.frames} frames, {seconds:.1f} s{size}")
+    if saver.left_out:
+        lines.append(f"{saver.left_out} frames were left out: this machine could not keep up")
+    return lines
+
+
+def saved_as_json(saver: Saver) -> dict[str, Any]:
+    """What became of the frames to save."""
+    files = [
+        {"path": str(file.path), "frames": file.frames, "duration_ms": file.milliseconds}
+        for file in saver.files
+    ]
+    return {"saved": files, "left_out": saver.left_out}
 
 
 @attrs.frozen
@@ -76,6 +117,8 @@ def stream(
       odyssey stream "It comes alive" --image cat.jpg --landscape --seconds 5 --save frames/
       odyssey stream "A cat" --broadcast
     """  # noqa: D301 - click wants the character
+    from odyssey._video.writing.saver import Saver
+
     if not prompt.strip() and image is None:
         raise click.UsageError('say what to show: odyssey stream "A cat on a windowsill"')
     options = Options(prompt, image, landscape, seconds, in_order(prompts, seconds), broadcast)
@@ -134,7 +177,7 @@ class Run:
         """What came of it, as text."""
         if self.count.frames:
             self.screen.say(self.count.line())
-        for line in self.saver.lines():
+        for line in saved_lines(self.saver):
             self.screen.say(line)
         if self.stream_id and service.keeps:
             command = f"odyssey recordings download {self.stream_id}{service.options}"
@@ -147,8 +190,7 @@ class Run:
             **self.count.as_json(),
             "prompts": self.steps,
             "broadcast": shown,
-            "saved": [file.as_json() for file in self.saver.files],
-            "left_out": self.saver.left_out,
+            **saved_as_json(self.saver),
         }
 
     def _read(self, stream: Stream, pool: ThreadPoolExecutor) -> None:

@@ -11,7 +11,7 @@ import click
 from odyssey.cli._counting import Count
 from odyssey.cli._options import finite
 from odyssey.cli._output import Screen, json_option, print_json
-from odyssey.cli._saving import Saver, save_option
+from odyssey.cli.stream import save_option, saved_as_json, saved_lines
 
 
 @click.command()
@@ -45,6 +45,7 @@ def watch(
       pass show spectator | odyssey watch URL --token -
     """  # noqa: D301 - click wants the character
     from odyssey import connect_to_stream
+    from odyssey._video.writing.saver import Saver
 
     if token == "-":  # noqa: S105 - that is none
         token = sys.stdin.readline().strip()
@@ -65,8 +66,7 @@ def watch(
     finally:
         if count.frames:
             screen.say(count.line())
-        for line in saver.lines():
+        for line in saved_lines(saver):
             screen.say(line)
         if as_json and count.frames:
-            saved = [file.as_json() for file in saver.files]
-            print_json({**count.as_json(), "saved": saved, "left_out": saver.left_out})
+            print_json({**count.as_json(), **saved_as_json(saver)})

@@ -14,7 +14,8 @@ from typing import Any
 import attrs
 import av
 
-from odyssey.emulator.video_files import PreviewFile, VideoFile, save_thumbnail
+from odyssey._video.writing.mp4 import Mp4File
+from odyssey.emulator.recordings.preview import PreviewFile, save_thumbnail
 
 __all__ = ["Recorder", "RecordingSummary"]
 
@@ -210,7 +211,7 @@ class Recorder:
             return
         thumbnail: av.VideoFrame | None = first.frame
         with (
-            VideoFile(self._partial("video.mp4"), self._width, self._height) as video,
+            Mp4File(self._partial("video.mp4"), self._width, self._height) as video,
             PreviewFile(self._partial("preview.mp4"), self._width, self._height) as preview,
         ):
             sent: _Sent | None = first

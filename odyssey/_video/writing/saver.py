@@ -1,4 +1,4 @@
-"""`--save`: a thread that writes frames, so that the stream never waits for the disk."""
+"""A thread that writes frames, so that the stream never waits for the disk."""
 
 from __future__ import annotations
 
@@ -9,21 +9,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import attrs
-import click
 
-from odyssey.cli._output import Failed, file_size
-from odyssey.cli._writers import Writer, check_target, takes_any_size, writer_for
+from odyssey._video.writing.target import Writer, takes_any_size, writer_for
 
 if TYPE_CHECKING:
-    from odyssey import VideoFrame
-
-save_option = click.option(
-    "--save",
-    type=click.Path(path_type=Path),
-    callback=check_target,
-    help="Where to keep the frames: NAME.mp4, NAME.gif, NAME.npz, or a folder for PNGs. "
-    "A file of that name is replaced at the end.",
-)
+    from odyssey.frames.frame import VideoFrame
 
 #: Frames that may wait for the thread, 1.4 MB each: some seconds of a busy machine.
 _MOST_WAITING = 120
@@ -37,19 +27,19 @@ class Saved:
     frames: int = 0
     milliseconds: int = 0
 
-    def as_json(self) -> dict[str, object]:
-        return {"path": str(self.path), "frames": self.frames, "duration_ms": self.milliseconds}
-
-    def line(self) -> str:
-        size = "" if self.path.is_dir() else f", {file_size(self.path)}"
-        return f"Saved {self.path}: {self.frames} frames, {self.milliseconds / 1000:.1f} s{size}"
-
 
 class Saver:
     """Writes the frames that it is given, in a thread; a context manager that completes the file.
 
     When the video changes its size, a new file is begun: `cat-2.mp4` after `cat.mp4`. A frame for
     which there is no room, as the machine can't keep up, is left out and counted.
+
+    Args:
+        path: a name that `check_target` lets through; without one nothing is written.
+
+    Attributes:
+        files: what was written; whole once the saver is left.
+        left_out: how many frames there was no room for.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -59,11 +49,14 @@ class Saver:
         self._failure: Exception | None = None
         self._over = False  # read and written in the thread
         self.left_out = 0
-        #: Whole once the saver is left.
         self.files: list[Saved] = []
 
     def add(self, frame: VideoFrame) -> None:
-        """Takes a frame; never waits. Raises Failed if writing has failed."""
+        """Takes a frame; never waits.
+
+        Raises:
+            OSError: writing has failed.
+        """
         if self._path is None:
             return
         self._raise_failure()
@@ -71,13 +64,6 @@ class Saver:
             self._queue.put_nowait(frame)
         except queue.Full:
             self.left_out += 1
-
-    def lines(self) -> list[str]:
-        """What became of it."""
-        lines = [saved.line() for saved in self.files]
-        if self.left_out:
-            lines.append(f"{self.left_out} frames were left out: this machine could not keep up")
-        return lines
 
     def __enter__(self) -> Saver:
         if self._path is not None:
@@ -100,7 +86,7 @@ class Saver:
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            raise Failed(f"can't save to {self._path}: {self._failure}") from self._failure
+            raise OSError(f"can't save to {self._path}: {self._failure}") from self._failure
 
     def _run(self) -> None:
         try:

@@ -1,0 +1,1 @@
+"""Writing videos: one file for each kind of target, and a thread that writes while frames come."""
