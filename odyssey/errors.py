@@ -286,28 +286,28 @@ SIGNALING_REASONS: dict[str, str] = {
 }
 
 
-def error_from_status(status: int, detail: str | None, doing: str) -> OdysseyError:
+def error_from_status(status: int, detail: str | None, operation: str) -> OdysseyError:
     """The error for an HTTP `status` of 400 and more (429 with a body: `error_from_usage`).
 
-    `doing` says what was tried, as in "could not get recording abc".
+    `operation` says what was tried, as in "could not get recording abc".
     """
     said = f": {detail}" if detail else ""
     if status == 429:
-        return error_from_usage({"code": "RATE_LIMITED", "message": detail or ""}, doing)
+        return error_from_usage({"code": "RATE_LIMITED", "message": detail or ""}, operation)
     default = OdysseyServerError if status >= 500 else OdysseyRequestError
     cls = STATUS_ERRORS.get(status, default)
     if issubclass(cls, OdysseyAuthError):
         advice = "check the API key" if status == 401 else "the API key lacks the right to do this"
-        return cls(f"{doing}: refused with HTTP {status}{said}; {advice}", status=status)
+        return cls(f"{operation}: refused with HTTP {status}{said}; {advice}", status=status)
     if cls is OdysseyNotFoundError:
         advice = "; it is unknown or not ready yet"
     else:
         advice = "; try again later" if status >= 500 else ""
-    return cls(f"{doing}: HTTP {status}{said}{advice}", status=status, detail=detail)
+    return cls(f"{operation}: HTTP {status}{said}{advice}", status=status, detail=detail)
 
 
 def error_from_usage(
-    body: Mapping[str, Any], doing: str, *, retry_after: float | None = None
+    body: Mapping[str, Any], operation: str, *, retry_after: float | None = None
 ) -> OdysseyUsageError:
     """The error for the usage `body` of a 429; `retry_after`: the header's, in seconds."""
     code = _text(body.get("code")) or _text(body.get("error"))
@@ -317,7 +317,7 @@ def error_from_usage(
     details = dict(details) if isinstance(details, Mapping) else {}
     url = _text(body.get("action_url")) or None
     cls = USAGE_ERRORS.get(code, RateLimitError if not code else OdysseyUsageError)
-    text = f"{doing}: {message or code or 'too many requests'}"
+    text = f"{operation}: {message or code or 'too many requests'}"
     advice = action or USAGE_ADVICE.get(cls, "")
     text += f" ({advice})" if advice else ""
     code = code or "RATE_LIMITED"
@@ -328,15 +328,15 @@ def error_from_usage(
 
 
 def error_from_stream_reason(
-    reason: str, message: str, doing: str
+    reason: str, message: str, operation: str
 ) -> OdysseyStreamError | OdysseyUsageError:
     """The error for an `interactive_stream_error` that the streamer sent."""
     code = STREAM_REASON_CODES.get(reason)
     if code is not None:
-        return error_from_usage({"code": code, "message": message or reason}, doing)
+        return error_from_usage({"code": code, "message": message or reason}, operation)
     advice = "; try again" if reason == "lease_denied" else ""
     said = f"{reason}: {message}" if message else reason
-    return OdysseyStreamError(f"{doing}: {said}{advice}", reason=reason, message=message)
+    return OdysseyStreamError(f"{operation}: {said}{advice}", reason=reason, message=message)
 
 
 def error_from_signaling_reason(reason: str) -> OdysseyConnectionError:

@@ -76,12 +76,12 @@ def request_credentials(
 
 def region_latencies(http: HttpClient, deadline: Deadline) -> dict[str, int]:
     """Milliseconds to each region that answered in time; empty if that can't be found out."""
-    doing = "could not measure the regions"
+    operation = "could not measure the regions"
     http.bearer(deadline)  # a refused key is told here, not taken for a missing region
     limit = deadline.sooner(REGIONS_DEADLINE)
     try:
         # One try: `get` would spend the second on retries.
-        answer = http.get_once("/regions", limit, doing)
+        answer = http.get_once("/regions", limit, operation)
         fields = Fields.read(answer.json("the regions"), "the regions")
         regions = fields.items("regions", lambda r: Fields.read(r, "a region"))
         targets = {r.text("id"): r.text("ping_url") for r in regions[:MOST_REGIONS]}
@@ -125,11 +125,11 @@ def _request_session(
     """Asks until a streamer is free, the queue's time is over, or the call's."""
     body: dict[str, Any] = {"region_latencies": latencies} if latencies else {}
     queue = deadline if queue_timeout is None else deadline.sooner(queue_timeout)
-    doing = "could not get a session"
+    operation = "could not get a session"
     while True:
-        answer = http.post_raw("/sessions/request", body, deadline, doing)
+        answer = http.post_raw("/sessions/request", body, deadline, operation)
         if answer.status != 503:
-            raise_for_status(answer, doing)
+            raise_for_status(answer, operation)
             return Fields.read(answer.json("the session"), "the session")
         left = queue.remaining()
         if left is not None and left <= 0:

@@ -18,7 +18,7 @@ from odyssey.errors import OdysseyAuthError, OdysseyError, OdysseyServerError
 logger = logging.getLogger(__name__)
 
 _SDP = "application/sdp"
-_DOING = "could not watch the stream"
+_OPERATION = "could not watch the stream"
 
 
 @attrs.frozen
@@ -89,25 +89,25 @@ class WhepSession:
             OdysseyAPIError, OdysseyUsageError, OdysseyConnectionError: it failed otherwise.
         """
         answer = self._http.request(
-            *("POST", self.address.endpoint, deadline, _DOING),
+            *("POST", self.address.endpoint, deadline, _OPERATION),
             params={"token": self.address.token},
             data=offer.encode(),
             headers={"Content-Type": _SDP, "Accept": _SDP},
         ).without(self.address.token)
         if answer.status in (401, 403):
             raise OdysseyAuthError(
-                f"{_DOING}: the spectator token was refused (HTTP {answer.status}); it goes with "
-                "one broadcast, as long as that lasts",
+                f"{_OPERATION}: the spectator token was refused (HTTP {answer.status}); it goes "
+                "with one broadcast, as long as that lasts",
                 status=answer.status,
             )
-        raise_for_status(answer, _DOING)
+        raise_for_status(answer, _OPERATION)
         location = answer.headers.get("Location")
         if location:
             self._location = _resolved(answer.url, location)
         sdp = answer.body.decode("utf-8", "replace")
         if not sdp.startswith("v=0"):
             raise OdysseyServerError(
-                f"{_DOING}: the answer is no SDP (HTTP {answer.status}, "
+                f"{_OPERATION}: the answer is no SDP (HTTP {answer.status}, "
                 f"{answer.headers.get('Content-Type', 'no content type')})",
                 status=answer.status,
             )

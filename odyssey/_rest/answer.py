@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from odyssey._logging import redacted
-from odyssey.errors import OdysseyServerError, error_from_status, error_from_usage
+from odyssey.errors import OdysseyError, OdysseyServerError, error_from_status, error_from_usage
 
 
 @attrs.frozen
@@ -26,12 +26,12 @@ class Answer:
     body: bytes = attrs.field(repr=False)
     url: str = attrs.field(default="", repr=False)
 
-    def json(self, of: str) -> object:
+    def json(self, subject: str) -> object:
         with contextlib.suppress(ValueError, RecursionError):
             return json.loads(self.body)
         # Not raised from within: the parser's error holds the whole body, and so perhaps a token.
         raise OdysseyServerError(
-            f"the service's answer for {of} is not JSON (HTTP {self.status}, "
+            f"the service's answer for {subject} is not JSON (HTTP {self.status}, "
             f"{self.headers.get('Content-Type', 'no content type')})",
             status=self.status,
         )
@@ -58,10 +58,17 @@ class Answer:
         return attrs.evolve(self, body=self.body.replace(secret.encode(), "…".encode()))
 
 
-def raise_for_status(answer: Answer, doing: str) -> None:
+def raise_for_status(answer: Answer, operation: str) -> None:
     """Raises the error that a status of 300 and more stands for."""
+    error = error_from_answer(answer, operation)
+    if error is not None:
+        raise error
+
+
+def error_from_answer(answer: Answer, operation: str) -> OdysseyError | None:
+    """The error that a status of 300 and more stands for; None for a success."""
     if answer.status < 300:
-        return
+        return None
     body = _error_body(answer)
     if answer.status == 429:
         detail = body.get("detail")
@@ -70,8 +77,8 @@ def raise_for_status(answer: Answer, doing: str) -> None:
             if isinstance(usage.get(name), str):
                 usage[name] = redacted(usage[name])
         usage.setdefault("message", _detail(body) if isinstance(detail, (str, list)) else None)
-        raise error_from_usage(usage, doing, retry_after=answer.retry_after())
-    raise error_from_status(answer.status, _detail(body), doing)
+        return error_from_usage(usage, operation, retry_after=answer.retry_after())
+    return error_from_status(answer.status, _detail(body), operation)
 
 
 def _error_body(answer: Answer) -> Mapping[str, Any]:

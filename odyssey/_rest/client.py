@@ -78,18 +78,18 @@ class HttpClient:
         self,
         path: str,
         deadline: Deadline,
-        doing: str,
+        operation: str,
         params: Mapping[str, object] | None = None,
     ) -> Answer:
         """GET of the API with the bearer token, retried. Raises for every status but 2xx."""
-        answer = self._authorized("GET", path, deadline, doing, params=params, retry=RETRIES)
-        raise_for_status(answer, doing)
+        answer = self._authorized("GET", path, deadline, operation, params=params, retry=RETRIES)
+        raise_for_status(answer, operation)
         return answer
 
-    def get_once(self, path: str, deadline: Deadline, doing: str) -> Answer:
+    def get_once(self, path: str, deadline: Deadline, operation: str) -> Answer:
         """GET as above, but not retried."""
-        answer = self._authorized("GET", path, deadline, doing, retry=0)
-        raise_for_status(answer, doing)
+        answer = self._authorized("GET", path, deadline, operation, retry=0)
+        raise_for_status(answer, operation)
         return answer
 
     def post(
@@ -97,26 +97,26 @@ class HttpClient:
         path: str,
         body: Mapping[str, Any],
         deadline: Deadline,
-        doing: str,
+        operation: str,
         *,
         repeatable: bool = False,
     ) -> Answer:
         """POST of JSON with the bearer token. `repeatable`: doing it twice does no harm."""
         retry = RETRIES if repeatable else 0
-        answer = self._authorized("POST", path, deadline, doing, body=body, retry=retry)
-        raise_for_status(answer, doing)
+        answer = self._authorized("POST", path, deadline, operation, body=body, retry=retry)
+        raise_for_status(answer, operation)
         return answer
 
     def post_raw(
-        self, path: str, body: Mapping[str, Any], deadline: Deadline, doing: str
+        self, path: str, body: Mapping[str, Any], deadline: Deadline, operation: str
     ) -> Answer:
         """POST as above, not repeatable; the caller judges the status."""
-        return self._authorized("POST", path, deadline, doing, body=body, retry=0)
+        return self._authorized("POST", path, deadline, operation, body=body, retry=0)
 
-    def delete(self, path: str, deadline: Deadline, doing: str) -> Answer:
+    def delete(self, path: str, deadline: Deadline, operation: str) -> Answer:
         """DELETE with the bearer token; sent again only if it never reached the service."""
-        answer = self._authorized("DELETE", path, deadline, doing, retry=0)
-        raise_for_status(answer, doing)
+        answer = self._authorized("DELETE", path, deadline, operation, retry=0)
+        raise_for_status(answer, operation)
         return answer
 
     def bearer(self, deadline: Deadline) -> str:
@@ -130,22 +130,22 @@ class HttpClient:
         if cached is not None:
             return cached
         key = self._require_key()
-        doing = "could not authenticate"
+        operation = "could not authenticate"
         answer = self._repeated(
             lambda: self.request(
-                "POST", self._api_url + "/auth/token", deadline, doing, body={"api_key": key}
+                "POST", self._api_url + "/auth/token", deadline, operation, body={"api_key": key}
             ),
             deadline,
             RETRIES,
-            doing,
+            operation,
         ).without(key)
         if answer.status == 422:
             raise OdysseyAuthError(
-                f"{doing}: the service finds the API key malformed (HTTP 422); check that it was "
-                "copied whole",
+                f"{operation}: the service finds the API key malformed (HTTP 422); check that it "
+                "was copied whole",
                 status=422,
             )
-        raise_for_status(answer, doing)
+        raise_for_status(answer, operation)
         fields = Fields.read(answer.json("the access token"), "the access token")
         token = fields.text("access_token")
         if not token or not (token.isascii() and token.isprintable()) or " " in token:
@@ -161,7 +161,7 @@ class HttpClient:
         method: str,
         url: str,
         deadline: Deadline,
-        doing: str,
+        operation: str,
         *,
         params: Mapping[str, object] | None = None,
         body: Mapping[str, Any] | None = None,
@@ -174,7 +174,7 @@ class HttpClient:
         `body` is sent as JSON, `data` as it is.
         """
         with self.open(
-            *(method, url, deadline, doing),
+            *(method, url, deadline, operation),
             params=params,
             body=body,
             data=data,
@@ -183,11 +183,11 @@ class HttpClient:
         ) as response:
             chunks: list[bytes] = []
             size = 0
-            for chunk in self.chunks(response, deadline, doing):
+            for chunk in self.chunks(response, deadline, operation):
                 size += len(chunk)
                 if size > LONGEST_BODY:
                     raise OdysseyServerError(
-                        f"{doing}: the answer is longer than {LONGEST_BODY} bytes",
+                        f"{operation}: the answer is longer than {LONGEST_BODY} bytes",
                         status=response.status_code,
                     )
                 chunks.append(chunk)
@@ -200,7 +200,7 @@ class HttpClient:
         method: str,
         url: str,
         deadline: Deadline,
-        doing: str,
+        operation: str,
         *,
         params: Mapping[str, object] | None = None,
         body: Mapping[str, Any] | None = None,
@@ -211,7 +211,7 @@ class HttpClient:
         """A response whose body is still to be read; the caller closes it (`with`)."""
         left = deadline.remaining()
         if left is not None and left <= 0:
-            raise OdysseyTimeoutError(f"{doing}: no time left for the request")
+            raise OdysseyTimeoutError(f"{operation}: no time left for the request")
         session = self._session
 
         def send() -> requests.Response:
@@ -233,7 +233,7 @@ class HttpClient:
         try:
             return wait_for(outcome)
         except FOREIGN_ERRORS as exc:
-            raise transport_error(exc, doing) from scrub(exc)
+            raise transport_error(exc, operation) from scrub(exc)
         except BaseException:
             outcome.add_done_callback(_close)
             raise
@@ -242,7 +242,7 @@ class HttpClient:
         self,
         response: requests.Response,
         deadline: Deadline,
-        doing: str,
+        operation: str,
         pieces: Iterator[bytes] | None = None,
     ) -> Iterator[bytes]:
         """The body, piece by piece, until its end or the deadline; `pieces`: how it is read."""
@@ -254,7 +254,7 @@ class HttpClient:
                 try:
                     piece = next(pieces, None)
                 except FOREIGN_ERRORS as exc:
-                    raise transport_error(exc, doing) from scrub(exc)
+                    raise transport_error(exc, operation) from scrub(exc)
             if piece is None:
                 return
             yield piece
@@ -264,7 +264,7 @@ class HttpClient:
         method: str,
         path: str,
         deadline: Deadline,
-        doing: str,
+        operation: str,
         *,
         params: Mapping[str, object] | None = None,
         body: Mapping[str, Any] | None = None,
@@ -277,14 +277,14 @@ class HttpClient:
                         method,
                         self._api_url + path,
                         deadline,
-                        doing,
+                        operation,
                         params=params,
                         body=body,
                         auth=BearerAuth(token),
                     ),
                     deadline,
                     retry,
-                    doing,
+                    operation,
                 )
                 .without(token)
                 .without(self._require_key())
@@ -306,7 +306,7 @@ class HttpClient:
             return self._token[0] if self._token is not None and valid else None
 
     def _repeated(
-        self, once: Callable[[], Answer], deadline: Deadline, retries: int, doing: str
+        self, once: Callable[[], Answer], deadline: Deadline, retries: int, operation: str
     ) -> Answer:
         """`once`, again after a failed connection or a status of `RETRIED_STATUSES`.
 
@@ -333,7 +333,7 @@ class HttpClient:
                 if failure is not None:
                     raise failure
                 return answer
-            logger.debug("%s; trying again in %.2f s", doing, pause)
+            logger.debug("%s; trying again in %.2f s", operation, pause)
             time.sleep(pause)
             attempt += 1
 

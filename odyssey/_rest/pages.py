@@ -14,13 +14,13 @@ MOST_FRUITLESS = 20
 
 
 def paginate_unique(
-    page_at: Callable[[int], tuple[list[T], int]], id_of: Callable[[T], str], of: str
+    page_at: Callable[[int], tuple[list[T], int]], id_of: Callable[[T], str], subject: str
 ) -> Iterator[T]:
     """Every entry once, newest first, also while some come and, with a filter, go.
 
     Args:
         page_at: asks for the page from an offset on; its entries, and how many there are in all.
-        of: names the list in errors.
+        subject: names the list in errors.
 
     Raises:
         OdysseyServerError: page after page brings nothing new.
@@ -44,4 +44,4 @@ def paginate_unique(
         offset += len(entries)
         if not entries or offset >= total:
             return
-    raise wrong_answer(of, f"{MOST_FRUITLESS} pages in a row brought nothing new")
+    raise wrong_answer(subject, f"{MOST_FRUITLESS} pages in a row brought nothing new")

@@ -185,16 +185,17 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-def transport_error(exc: BaseException, doing: str) -> OdysseyError:
+def transport_error(exc: BaseException, operation: str) -> OdysseyError:
     """The error for a request that got no answer, or none to its end."""
     cls = next((ours for theirs, ours in TRANSPORT_ERRORS if isinstance(exc, theirs)), None)
     # While a body is read, requests turns a time-out into its ConnectionError.
     if cls is OdysseyTimeoutError or isinstance(_first_argument(exc), ReadTimeoutError):
-        return OdysseyTimeoutError(f"{doing}: the service did not answer in time")
+        return OdysseyTimeoutError(f"{operation}: the service did not answer in time")
     if cls is OdysseyServerError:
-        return OdysseyServerError(f"{doing}: the answer is broken ({type(exc).__name__})")
+        return OdysseyServerError(f"{operation}: the answer is broken ({type(exc).__name__})")
     return OdysseyConnectionError(
-        f"{doing}: no connection to the service ({_root(exc)}); check the network and the address"
+        f"{operation}: no connection to the service ({_root(exc)}); check the network and the "
+        "address"
     )
 
 

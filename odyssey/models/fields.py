@@ -18,19 +18,19 @@ class Fields:
     """The fields of one JSON object. A wrong type is `OdysseyServerError`, naming the field."""
 
     data: Mapping[str, Any] = attrs.field(repr=False)
-    of: str
+    subject: str
 
     @classmethod
-    def read(cls, value: object, of: str) -> Fields:
-        """`of` names the object in errors, as in "the recording"."""
+    def read(cls, value: object, subject: str) -> Fields:
+        """`subject` names the object in errors, as in "the recording"."""
         if not isinstance(value, Mapping):
-            raise wrong_answer(of, f"expected a JSON object, got {kind(value)}")
-        return cls(value, of)
+            raise wrong_answer(subject, f"expected a JSON object, got {kind(value)}")
+        return cls(value, subject)
 
     def text(self, name: str) -> str:
         value = self.optional_text(name)
         if value is None:
-            raise wrong_answer(self.of, f"{name!r} is missing")
+            raise wrong_answer(self.subject, f"{name!r} is missing")
         return value
 
     def optional_text(self, name: str) -> str | None:
@@ -43,7 +43,7 @@ class Fields:
         value = self.optional_integer(name)
         if value is None:
             if default is None:
-                raise wrong_answer(self.of, f"{name!r} is missing")
+                raise wrong_answer(self.subject, f"{name!r} is missing")
             return default
         return value
 
@@ -75,7 +75,7 @@ class Fields:
         return [read(item) for item in value]
 
     def _wrong(self, name: str, expected: str, value: object) -> OdysseyServerError:
-        return wrong_answer(self.of, f"{name!r} should be {expected}, got {kind(value)}")
+        return wrong_answer(self.subject, f"{name!r} should be {expected}, got {kind(value)}")
 
 
 def kind(value: object) -> str:
@@ -83,5 +83,7 @@ def kind(value: object) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
-def wrong_answer(of: str, what: str) -> OdysseyServerError:
-    return OdysseyServerError(f"the service's answer for {of} is not what it should be: {what}")
+def wrong_answer(subject: str, what: str) -> OdysseyServerError:
+    return OdysseyServerError(
+        f"the service's answer for {subject} is not what it should be: {what}"
+    )

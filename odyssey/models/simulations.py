@@ -43,7 +43,7 @@ class SimulationJobStatus(str, enum.Enum):
             return cls(text)
         except ValueError:
             known = ", ".join(status.value for status in cls)
-            raise wrong_answer(fields.of, f"'status' should be one of {known}") from None
+            raise wrong_answer(fields.subject, f"'status' should be one of {known}") from None
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -92,9 +93,11 @@ class Recordings:
             params["limit"] = check_count(limit, "limit", 1, 100)
         if offset is not None:
             params["offset"] = check_count(offset, "offset", 0)
-        doing = "could not list recordings"
+        operation = "could not list recordings"
         self._check_open()
-        answer = self._http.get("/stream-recordings", Deadline.after(self._timeout), doing, params)
+        answer = self._http.get(
+            "/stream-recordings", Deadline.after(self._timeout), operation, params
+        )
         return StreamRecordingsList.from_json(answer.json("the list of recordings"))
 
     def iterate(self, page_size: int = 100) -> Iterator[StreamRecordingInfo]:
@@ -200,14 +203,18 @@ class Recordings:
         """
         from odyssey._progress import check_progress, reporting
         from odyssey.recordings.download import check_path, download, target_of
+        from odyssey.recordings.range_reader import RangeReader
 
         name = _check_artifact(artifact)
         check_path(path)
         check_progress(progress)
         source = self._artifact(recording_or_id, name)
         target = target_of(path, path_segment(source.stream_id), name)
-        with reporting(progress, target.name) as report:
-            download(source, target, report)
+        with (
+            contextlib.closing(RangeReader(source)) as reader,
+            reporting(progress, target.name) as report,
+        ):
+            download(reader, target, report)
         return target
 
     def events(self, recording_or_id: RecordingOrId) -> _Events:
@@ -355,9 +362,11 @@ class _Waiting:
 
 def _content(artifact: Artifact) -> bytes:
     from odyssey.recordings.download import fetch
+    from odyssey.recordings.range_reader import RangeReader
 
     body = io.BytesIO()
-    fetch(artifact, body)
+    with contextlib.closing(RangeReader(artifact)) as reader:
+        fetch(reader, body)
     return body.getvalue()
 
 

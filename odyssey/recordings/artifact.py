@@ -9,7 +9,7 @@ from functools import partial
 import attrs
 import requests
 
-from odyssey._rest.answer import Answer, raise_for_status
+from odyssey._rest.answer import Answer, error_from_answer
 from odyssey._rest.client import RETRIED_STATUSES, HttpClient
 from odyssey._runtime.deadline import Deadline
 from odyssey.errors import (
@@ -33,27 +33,19 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", re.IGNORECASE)
 
 
-class RefusedError(Exception):
-    """The storage refused for now: what to raise unless another try succeeds."""
-
-    def __init__(self, error: OdysseyError, asked: float | None) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.asked = asked
-
-
-class NotResumableError(OdysseyServerError):
-    """The file can't be read on from where it was left: there are no ranges, or it has changed.
+@attrs.frozen
+class Refusal:
+    """Why the storage gives no bytes from where it was asked to.
 
     Attributes:
-        body: the whole file, if that is what came instead; whoever catches this closes it.
+        error: what to raise where nothing else helps.
+        passes: whether the same request may succeed later; else the range is at fault.
+        retry_after: seconds that the storage asks for before that.
     """
 
-    def __init__(
-        self, text: str = "", body: Body | None = None, *, status: int | None = None
-    ) -> None:
-        super().__init__(text, status=status)
-        self.body = body
+    error: OdysseyError
+    passes: bool = False
+    retry_after: float | None = None
 
 
 class _IdleLimit(Deadline):
@@ -124,19 +116,17 @@ class Artifact:
         self.timeout = timeout
         self.stream_id = recording.stream_id
         self.title = f"the {name} of recording {recording.stream_id}"
-        self.doing = f"could not read {self.title}"
+        self.operation = f"could not read {self.title}"
 
-    def open(self, at: int, tag: str | None, deadline: Deadline, *, ranged: bool) -> Body:
-        """The file from byte `at` on, or from its beginning: see `Body.at`.
+    def open(self, at: int, tag: str | None, deadline: Deadline, *, ranged: bool) -> Body | Refusal:
+        """Asks for the file from byte `at` on; what comes may be all of it: see `Body.at`.
 
         Args:
             tag: the entity tag of the version that the bytes before `at` are of.
             ranged: asks for a range, so that one that isn't supported shows.
 
         Raises:
-            RefusedError: a later try may succeed.
-            NotResumableError: the storage can't give that range.
-            OdysseyError: it won't give the file.
+            OdysseyError: the storage won't give the file, neither this range of it nor later.
         """
         while True:
             response = self._get(at, tag, deadline, ranged=ranged)
@@ -144,13 +134,15 @@ class Artifact:
                 if response.status_code in (200, 206):
                     body = self._body(response)
                     self._renewed = False
+                    if isinstance(body, Refusal):
+                        response.close()
                     return body
-                if response.status_code != 403 or self._renewed:
-                    self._refuse(response)
             except BaseException:
                 response.close()
                 raise
             response.close()
+            if response.status_code != 403 or self._renewed:
+                return self._refusal(response)
             self._url = url_of(self._renew(deadline), self._name)
             self._renewed = True
 
@@ -162,22 +154,26 @@ class Artifact:
             headers["Range"] = f"bytes={at}-"
             if tag is not None and tag.startswith('"'):  # a weak tag never matches
                 headers["If-Range"] = tag
-        return self._http.open("GET", self._url, deadline, self.doing, headers=headers)
+        return self._http.open("GET", self._url, deadline, self.operation, headers=headers)
 
-    def _body(self, response: requests.Response) -> Body:
+    def _body(self, response: requests.Response) -> Body | Refusal:
         headers = response.headers
         encoded = headers.get("Content-Encoding", "identity").lower() != "identity"
         at, total = 0, None
         if response.status_code == 206:
             found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
             if found is None or encoded:
-                raise NotResumableError(f"{self.doing}: the storage answered with a broken range")
+                return Refusal(
+                    OdysseyServerError(
+                        f"{self.operation}: the storage answered with a broken range"
+                    )
+                )
             at = int(found[1])
             total = None if found[2] == "*" else int(found[2])
         elif not encoded and _LENGTH.fullmatch(headers.get("Content-Length", "")):
             total = int(headers["Content-Length"])
         pieces = None if encoded else _as_they_come(response)
-        chunks = self._http.chunks(response, _IdleLimit.of(self.timeout), self.doing, pieces)
+        chunks = self._http.chunks(response, _IdleLimit.of(self.timeout), self.operation, pieces)
         return Body(
             at,
             response.status_code == 206,
@@ -188,24 +184,29 @@ class Artifact:
             response,
         )
 
-    def _refuse(self, response: requests.Response) -> None:
+    def _refusal(self, response: requests.Response) -> Refusal:
         status = response.status_code
         if status == 403:
             raise OdysseyAuthError(
-                f"{self.doing}: its address was refused (HTTP 403), the one asked for anew as "
+                f"{self.operation}: its address was refused (HTTP 403), the one asked for anew as "
                 "well; check this computer's clock and what the key may read",
                 status=status,
             )
         if status == 416:
-            raise NotResumableError(f"{self.doing}: the storage has no such range", status=status)
+            return Refusal(
+                OdysseyServerError(
+                    f"{self.operation}: the storage has no such range", status=status
+                )
+            )
         answer = Answer(status, response.headers, b"")
-        try:
-            raise_for_status(answer, self.doing)
-        except OdysseyError as error:
-            if status not in RETRIED_STATUSES:
-                raise
-            raise RefusedError(error, answer.retry_after()) from None
-        raise OdysseyServerError(f"{self.doing}: an unexpected HTTP {status}", status=status)
+        error = error_from_answer(answer, self.operation)
+        if error is None:
+            raise OdysseyServerError(
+                f"{self.operation}: an unexpected HTTP {status}", status=status
+            )
+        if status not in RETRIED_STATUSES:
+            raise error
+        return Refusal(error, passes=True, retry_after=answer.retry_after())
 
 
 def _as_they_come(response: requests.Response) -> Iterator[bytes] | None:

@@ -12,8 +12,8 @@ from typing import BinaryIO, Protocol
 from odyssey._progress import ProgressCallback
 from odyssey._runtime.fork import ForkGuard
 from odyssey.errors import OdysseyError
-from odyssey.recordings.artifact import ENDINGS, Artifact, Body, NotResumableError
-from odyssey.recordings.range_reader import RangeReader, RetryBudget
+from odyssey.recordings.artifact import ENDINGS
+from odyssey.recordings.range_reader import RangeReader
 
 # On Windows only the threads of this process are kept apart, and open files can't be renamed.
 _POSIX = os.name == "posix"
@@ -32,45 +32,32 @@ class Sink(Protocol):
 
 
 def fetch(
-    artifact: Artifact,
+    reader: RangeReader,
     sink: Sink,
     report: ProgressCallback = lambda _done, _total: None,
-    body: Body | None = None,
 ) -> None:
-    """Copies the whole file, going on after a cut, or starting over where that is impossible.
+    """Copies the whole file; after a cut it goes on, or starts over where that is impossible.
 
     Args:
+        reader: at the beginning of the file; its caller closes it.
         sink: an empty file; what is in it after an error is a part.
-        body: an answer with the whole file that is open already.
 
     Raises: as `RangeReader`.
     """
-    tries = RetryBudget()
-    resumable = True
-    while True:
-        reader = RangeReader(artifact, tries, resumable=resumable, body=body)
-        try:
-            _copy(reader, sink, report)
-        except NotResumableError as exc:
-            if not resumable and reader.tell() == 0:
-                raise  # it doesn't even give the whole file, as a whole
-            # Without ranges from here on: the storage has just shown that it has none.
-            resumable, body = False, exc.body
-            sink.seek(0)
-            sink.truncate()
-        else:
-            return
-        finally:
-            reader.close()
-
-
-def _copy(reader: RangeReader, sink: Sink, report: ProgressCallback) -> None:
     reader.start()
     done = 0
     report(done, reader.size)
-    while piece := reader.read(_CHUNK):
+    while True:
+        piece = reader.read(_CHUNK)
+        at = reader.tell() - len(piece)
+        if at != done:
+            sink.seek(at)
+            sink.truncate()
+            report(at, reader.size)
+        if not piece:
+            return
         sink.write(piece)
-        done += len(piece)
+        done = at + len(piece)
         report(done, reader.size)
 
 
@@ -96,7 +83,7 @@ def check_path(path: object) -> str:
     return text
 
 
-def download(artifact: Artifact, target: Path, report: ProgressCallback) -> None:
+def download(reader: RangeReader, target: Path, report: ProgressCallback) -> None:
     """Fetches to `target.part` and renames that at the end; makes the folder if there is none.
 
     Whatever goes wrong, a file that was there before is as it was, and no part is left.
@@ -110,16 +97,16 @@ def download(artifact: Artifact, target: Path, report: ProgressCallback) -> None
         raise ValueError(f"path must be a file or a folder, and {target} is neither")
     with _underway.alone(real):
         real.parent.mkdir(parents=True, exist_ok=True)
-        part = _Part(real)
+        part = _PartFile(real)
         try:
-            fetch(artifact, part.file, report)
+            fetch(reader, part.file, report)
             part.replace_target()
         except BaseException:
             part.discard()
             raise
 
 
-class _Part:
+class _PartFile:
     """`NAME.part`, kept from other programs by a lock where the system has such."""
 
     def __init__(self, target: Path) -> None:

@@ -29,7 +29,7 @@ class RecordingEvent(TypedDict, total=False):
     frame: int
 
 
-def parse_events(body: bytes, of: str) -> list[RecordingEvent]:
+def parse_events(body: bytes, subject: str) -> list[RecordingEvent]:
     """The events of a log in JSON lines; blank lines count for nothing.
 
     Raises:
@@ -46,16 +46,18 @@ def parse_events(body: bytes, of: str) -> list[RecordingEvent]:
         except (ValueError, RecursionError):
             event = None  # the parser's error holds the whole line
         if event is None:
-            raise _broken(of, number, "it is no JSON object", events)
+            raise _broken(subject, number, "it is no JSON object", events)
         if not isinstance(event, dict):
-            raise _broken(of, number, f"expected a JSON object, got {kind(event)}", events)
+            raise _broken(subject, number, f"expected a JSON object, got {kind(event)}", events)
         events.append(cast(RecordingEvent, event))
     return events
 
 
-def _broken(of: str, number: int, what: str, before: list[RecordingEvent]) -> OdysseyServerError:
+def _broken(
+    subject: str, number: int, what: str, before: list[RecordingEvent]
+) -> OdysseyServerError:
     return OdysseyServerError(
-        f"{of} can't be read beyond line {number}: {what}; the error's `partial` has the "
+        f"{subject} can't be read beyond line {number}: {what}; the error's `partial` has the "
         f"{len(before)} events before it",
         partial=before,
     )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from odyssey._runtime.background import load
 from odyssey.frames.frame import VideoFrame
-from odyssey.recordings.artifact import Artifact, NotResumableError
+from odyssey.recordings.artifact import Artifact
 from odyssey.recordings.download import fetch
-from odyssey.recordings.range_reader import RangeReader, RetryBudget
+from odyssey.recordings.range_reader import RangeReader
 
 if TYPE_CHECKING:
     from odyssey._video.file import SeekableFile
@@ -40,16 +40,15 @@ def _seekable(artifact: Artifact, stack: contextlib.ExitStack) -> SeekableFile:
 
     `stack` closes it.
     """
-    reader = RangeReader(artifact, RetryBudget(), seekable=True)
+    reader = RangeReader(artifact, seekable=True)
     stack.callback(reader.close)
-    try:
-        reader.start()
-    except NotResumableError as exc:
-        file = tempfile.TemporaryFile(prefix="odyssey-")  # noqa: SIM115 - the stack closes it
-        stack.callback(file.close)
-        fetch(artifact, file, body=exc.body)
-        return file
-    return reader
+    if reader.start():
+        return reader
+    file = tempfile.TemporaryFile(prefix="odyssey-")  # noqa: SIM115 - the stack closes it
+    stack.callback(file.close)
+    fetch(reader, file)
+    reader.close()
+    return file
 
 
 def _decoded(

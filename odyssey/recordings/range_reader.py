@@ -14,12 +14,10 @@ from odyssey.errors import (
     OdysseyServerError,
     OdysseyTimeoutError,
 )
-from odyssey.recordings.artifact import Artifact, Body, NotResumableError, RefusedError
+from odyssey.recordings.artifact import Artifact, Body, Refusal
 
 #: A seek over fewer bytes reads on: that is faster than to ask for another range.
 READ_ON = 512 * 1024
-
-_Step = Callable[[Deadline], bool]
 
 
 class RetryBudget:
@@ -55,40 +53,38 @@ class RangeReader:
     Sequential reads stream from one open answer, a seek far away opens another. Constant memory.
 
     Args:
-        seekable: asks for ranges from the beginning, so that a server without them shows at once.
-        resumable: False where the storage has shown that it can't go on in the middle.
-        body: an answer that is open already, with the whole file.
+        seekable: asks for ranges from the beginning, so that a storage without them shows at once.
+            Without it the file is read from its beginning to its end; where the storage can't go on
+            in the middle, or has another version by then, reading starts over, and `tell` shows it.
 
     Raises (each reading method):
-        NotResumableError: it can't be read on from where it is.
         OdysseyTimeoutError: no byte came for the artifact's `timeout`.
+        OdysseyServerError: of a seekable file, the storage has another one by now.
         OdysseyError: the file isn't there, or the storage failed several times without a new byte.
     """
 
-    def __init__(
-        self,
-        artifact: Artifact,
-        tries: RetryBudget,
-        *,
-        seekable: bool = False,
-        resumable: bool = True,
-        body: Body | None = None,
-    ) -> None:
+    def __init__(self, artifact: Artifact, *, seekable: bool = False) -> None:
         self._artifact = artifact
-        self._tries = tries
+        self._budget = RetryBudget()
         self._seekable = seekable
-        self._resumable = resumable
+        self._resumable = True
         self._at = 0
         self._chunk = b""
         self._chunk_at = 0
-        self._body = body
-        self._tag = None if body is None else body.tag
-        self.size = None if body is None else body.total
+        self._body: Body | None = None
+        self._tag: str | None = None
+        self.size: int | None = None
 
-    def start(self) -> None:
-        """Opens the file, so that `size` is known where the storage tells it."""
+    def start(self) -> bool:
+        """Opens the file, so that `size` is known where the storage tells it.
+
+        Returns:
+            Whether it can be sought in. If not, what was asked to be seekable still can be read
+            from its beginning to its end.
+        """
         if self._body is None and self.size is None:
             self._repeat(self._reopen)
+        return self._seekable
 
     def read(self, most: int) -> bytes:
         """At least one byte and up to `most`; none at the end."""
@@ -100,7 +96,8 @@ class RangeReader:
                 return piece
             if self.size is not None and self._at >= self.size:
                 return b""
-            if not self._repeat(self._next_chunk):
+            self._repeat(self._next_chunk)
+            if not self._chunk:
                 return b""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -127,82 +124,104 @@ class RangeReader:
         if body is not None:
             body.close()
 
-    def _repeat(self, step: _Step) -> bool:
+    def _repeat(self, step: Callable[[Deadline], Refusal | None]) -> None:
         """`step`, again after a failure that may pass."""
         # Made for each step: between two of them the time is the caller's.
         deadline = Deadline.after(self._artifact.timeout)
         while True:
-            asked = None
             try:
-                return step(deadline)
-            except RefusedError as refusal:
-                error, asked = refusal.error, refusal.asked
-            except (OdysseyTimeoutError, NotResumableError):
-                self.close()
-                raise
-            except OdysseyServerError as exc:
-                self.close()
-                if exc.status not in RETRIED_STATUSES:
-                    raise
-                error = exc
+                refusal = step(deadline)
             except OdysseyConnectionError as exc:
-                error = exc
+                self.close()
+                refusal = Refusal(exc, passes=_passes(exc))
             except BaseException:
                 self.close()
                 raise
-            self.close()
-            self._tries.pause(error, asked, deadline)
+            if refusal is None:
+                return
+            if not refusal.passes:
+                raise refusal.error
+            self._budget.pause(refusal.error, refusal.retry_after, deadline)
 
-    def _next_chunk(self, deadline: Deadline) -> bool:
-        """Loads the bytes at the present position; False at the end."""
+    def _next_chunk(self, deadline: Deadline) -> Refusal | None:
+        """Loads the bytes at the present position; none at the end."""
         while True:
             here = self._chunk_at + len(self._chunk)
             if self._body is None or not here <= self._at <= here + READ_ON:
-                self._reopen(deadline)
+                refusal = self._reopen(deadline)
+                if refusal is not None:
+                    return refusal
                 here = self._at
             assert self._body is not None
             chunk = next(self._body.chunks, b"")
             if not chunk and self.size is not None and here < self.size:
                 raise OdysseyConnectionError(
-                    f"{self._artifact.doing}: the answer ended after {here} of {self.size} bytes"
+                    f"{self._artifact.operation}: the answer ended after {here} of "
+                    f"{self.size} bytes"
                 )
             self._chunk, self._chunk_at = chunk, here
-            self._tries.reached(here + len(chunk))
+            self._budget.reached(here + len(chunk))
             if not chunk or self._at < here + len(chunk):
-                return bool(chunk)
+                return None
 
-    def _reopen(self, deadline: Deadline) -> bool:
-        """Asks for the file from the present position on."""
+    def _reopen(self, deadline: Deadline) -> Refusal | None:
+        """Asks for the file from the present position on, or from its beginning if need be."""
         if self._body is not None:
             self.close()
-            self._tries.begin_at(self._at)
-        self._chunk, self._chunk_at = b"", self._at
-        if self._at and not self._resumable:
-            raise NotResumableError(
-                f"{self._artifact.doing}: the storage can't go on in the middle"
-            )
-        ranged = self._seekable or self._at > 0
-        body = self._artifact.open(self._at, self._tag, deadline, ranged=ranged)
-        problem = self._problem(body)
-        if problem is not None:
-            # A whole file is good for whoever starts over: not in the middle of random access.
-            if body.at == 0 and not (self._seekable and self.size is not None):
-                raise NotResumableError(problem, body)
-            body.close()
-            raise NotResumableError(problem)
+            self._budget.begin_at(self._at)
+        while True:
+            if self._at and not self._resumable:
+                self._start_over()
+            self._chunk, self._chunk_at = b"", self._at
+            ranged = self._seekable or self._at > 0
+            body = self._artifact.open(self._at, self._tag, deadline, ranged=ranged)
+            if isinstance(body, Body):
+                problem = self._problem(body)
+                if problem is None:
+                    self._use(body)
+                    return None
+                if body.at == 0 and self._can_start_over():
+                    self._start_over()  # with the whole file, as that is what came
+                    self._use(body)
+                    return None
+                body.close()
+                body = Refusal(OdysseyServerError(f"{self._artifact.operation}: {problem}"))
+            if body.passes or not self._can_start_over():
+                return body
+            self._start_over()
+
+    def _can_start_over(self) -> bool:
+        """Whether reading from the beginning, and without ranges, is something else to try."""
+        if self._seekable:
+            return self._at == 0 and self.size is None
+        return self._at > 0 or self._resumable
+
+    def _start_over(self) -> None:
+        # One that can't be sought in may still be able to go on after a cut.
+        self._resumable = self._seekable
+        self._seekable = False
+        self._at = self._chunk_at = 0
+        self._chunk = b""
+        self._tag = self.size = None
+
+    def _use(self, body: Body) -> None:
         self._body, self._tag = body, body.tag
         self.size = self.size if body.total is None else body.total
         self._resumable = self._resumable and body.resumable
-        return True
 
     def _problem(self, body: Body) -> str | None:
         """Why an answer doesn't go on where this stands, in the same file; None if it does."""
-        doing = self._artifact.doing
         if body.at != self._at or (self._seekable and not body.ranged):
-            return f"{doing}: the storage doesn't go on at byte {self._at}"
+            return f"the storage doesn't go on at byte {self._at}"
         if self._seekable and body.total is None:
-            return f"{doing}: the storage doesn't tell its length"
+            return "the storage doesn't tell its length"
         other = None not in (self._tag, body.tag) and self._tag != body.tag
         if other or (self.size is not None and body.total not in (None, self.size)):
-            return f"{doing}: it has changed meanwhile"
+            return "it has changed meanwhile"
         return None
+
+
+def _passes(error: OdysseyConnectionError) -> bool:
+    if isinstance(error, OdysseyTimeoutError):
+        return False  # all the time there was is over
+    return not isinstance(error, OdysseyServerError) or error.status in RETRIED_STATUSES

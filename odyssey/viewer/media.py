@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from flask import Response, abort
 
 from odyssey.client import Odyssey
-from odyssey.recordings.artifact import ENDINGS, NotResumableError
-from odyssey.recordings.range_reader import RangeReader, RetryBudget
+from odyssey.errors import OdysseyServerError
+from odyssey.recordings.artifact import ENDINGS
+from odyssey.recordings.range_reader import RangeReader
 
 TYPES = {"video": "video/mp4", "preview": "video/mp4", "thumbnail": "image/jpeg"}
 CHUNK = 64 * 1024
@@ -25,14 +26,17 @@ def serve(client: Odyssey, stream_id: str, name: str, asked: str | None, *, save
     artifact = client.recordings._artifact(stream_id, name)
     found = _RANGE.fullmatch(asked or "")
     first = int(found[1]) if found else 0
-    reader = RangeReader(artifact, RetryBudget(), seekable=True)
+    reader = RangeReader(artifact, seekable=True)
     reader.seek(first)
     try:
-        reader.start()
-    except NotResumableError as exc:
+        seekable = reader.start()
+    except OdysseyServerError as exc:
         if exc.status == 416:
             abort(416)
         raise
+    if not seekable:
+        reader.close()
+        raise OdysseyServerError(f"could not show {artifact.title}: the storage has no ranges")
     size = reader.size or 0
     last = min(int(found[2]), size - 1) if found and found[2] else size - 1
     if last < first and found:
