@@ -202,17 +202,17 @@ def _good_frames(share: float, seconds: float = 6.0) -> float:
 
 def loss_rates(_: Path) -> list[Line]:
     """Lasting loss: the good pictures here, against those of aiortc's own receiver."""
-    from odyssey._rtc import hooks
+    from odyssey._rtc import private_rtp
 
     lines: list[Line] = []
-    ours = hooks.receive_through
+    ours = private_rtp.receive_through
     for share in (0.01, 0.05):
         ratios = []
         for _round in range(3):
             here = _good_frames(share)
-            setattr(hooks, "receive_through", lambda *_: False)  # noqa: B010
+            setattr(private_rtp, "receive_through", lambda *_: False)  # noqa: B010
             ratios.append(here / _good_frames(share))
-            setattr(hooks, "receive_through", ours)  # noqa: B010
+            setattr(private_rtp, "receive_through", ours)  # noqa: B010
         what = f"{share:.0%} loss: good pictures, x plain aiortc"
         lines.append((what, statistics.median(ratios), -1.0, "x"))
     return lines

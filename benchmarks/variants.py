@@ -107,17 +107,17 @@ def without_direct_conversion(run: Run) -> None:
 
 def without_short_path(run: Run) -> None:
     """This SDK, but each packet through all of aiortc."""
-    from odyssey._rtc import hooks
+    from odyssey._rtc import private_rtp
 
-    setattr(hooks, "shorten_path", lambda *_: False)  # noqa: B010
+    setattr(private_rtp, "shorten_path", lambda *_: False)  # noqa: B010
     sdk(run)
 
 
 def without_own_receiver(run: Run) -> None:
     """This SDK, but with aiortc's jitter buffer and decoder."""
-    from odyssey._rtc import hooks
+    from odyssey._rtc import private_rtp
 
-    setattr(hooks, "receive_through", lambda *_: False)  # noqa: B010
+    setattr(private_rtp, "receive_through", lambda *_: False)  # noqa: B010
     sdk(run)
 
 

@@ -10,11 +10,8 @@ from collections.abc import Iterator
 
 import attrs
 from aiortc.jitterbuffer import JitterFrame
-from aiortc.rtp import RtpPacket
 
 from odyssey._rtc.short_path import Packet
-
-AnyPacket = RtpPacket | Packet
 
 #: Packets that may wait behind a hole: some three seconds of video, and a key frame beside them.
 CAPACITY = 2048
@@ -73,7 +70,7 @@ class FrameAssembler:
         self.flow = LossState.LOST
         #: The packets that the last one came before: to be asked for at once, as sequence numbers.
         self.gap: tuple[int, ...] = ()
-        self._packets: dict[int, AnyPacket] = {}  # by sequence number, unwrapped
+        self._packets: dict[int, Packet] = {}  # by sequence number, unwrapped
         self._source: int | None = None
         self._next = 0  # the first packet of the next frame
         self._scanned = 0  # up to here the packets of that frame are there
@@ -82,7 +79,7 @@ class FrameAssembler:
         self._asked_at: float | None = None  # for a key frame
         self._taken = False  # whether any frame was taken off the front
 
-    def add(self, packet: AnyPacket, now: float) -> list[EncodedFrame]:
+    def add(self, packet: Packet, now: float) -> list[EncodedFrame]:
         """The frames that are complete with this packet, in order."""
         self.gap = ()
         number = self._unwrap(packet, now)
@@ -117,7 +114,7 @@ class FrameAssembler:
         self._since = now
         self._asked_at = None
 
-    def _unwrap(self, packet: AnyPacket, now: float) -> int:
+    def _unwrap(self, packet: Packet, now: float) -> int:
         """The packet's number, counted on over the wrap of sequence numbers at 65536."""
         step = (packet.sequence_number - self._highest + _HALF) % (2 * _HALF) - _HALF
         number = self._highest + step
@@ -241,21 +238,15 @@ class FrameAssembler:
                 yield start, number + 1
 
 
-def _join(packets: list[AnyPacket], now: float) -> EncodedFrame:
-    data = b"".join(_data(packet) for packet in packets)
+def _join(packets: list[Packet], now: float) -> EncodedFrame:
+    data = b"".join(packet.data for packet in packets)
     return EncodedFrame(data, packets[0].timestamp, now)
 
 
-def _data(packet: AnyPacket) -> bytes:
-    """The payload without the codec's header: aiortc's receiver puts it there."""
-    data: bytes = packet._data  # type: ignore[union-attr]
-    return data
-
-
-def _begins_key_frame(packets: list[AnyPacket]) -> bool:
+def _begins_key_frame(packets: list[Packet]) -> bool:
     """Whether a frame can be decoded without any before it, as its own first bytes say."""
     for packet in packets:
-        data = _data(packet)
+        data = packet.data
         if not data.startswith(_START_CODE):
             if data:
                 return not data[0] & 1 and data[3:6] == _VP8_KEY

@@ -268,7 +268,7 @@ class Connection:
     async def close(self) -> None:
         """Ends the stream and the connection; wakes everybody who waits on it. Idempotent."""
         if self.conversation.stream_id is not None:
-            with contextlib.suppress(OdysseyError, asyncio.TimeoutError):
+            with contextlib.suppress(OdysseyError, TimeoutError):
                 await asyncio.wait_for(self.conversation.end(), END_TIMEOUT)
         self._finish(ConnectionStatus.DISCONNECTED, None)
         await self._wait_torn_down()

@@ -24,7 +24,7 @@ from aiortc.sdp import candidate_from_sdp
 from odyssey._protocol import messages
 from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
-from odyssey._rtc import hooks
+from odyssey._rtc import private_ice
 from odyssey._rtc.video_receiver import VideoReceiver, drain
 
 logger = logging.getLogger(__name__)
@@ -105,13 +105,13 @@ class Peer:
         early, self._early_candidates = self._early_candidates, []
         for candidate in early:
             await self.add_candidate(candidate)
-        hooks.bound_gathering(self._pc, trickle=True)
+        private_ice.bound_gathering(self._pc, trickle=True)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         sdp: str = self._pc.localDescription.sdp
         return sdp.replace("a=end-of-candidates\r\n", "") if self._expects_more() else sdp
 
     def _expects_more(self) -> bool:
-        return hooks.awaits_reflexive(self._pc)
+        return private_ice.awaits_reflexive(self._pc)
 
     async def late_candidates(self) -> AsyncGenerator[str, None]:
         """The messages with further candidates, and one that ends them; none if there was nobody
@@ -121,7 +121,7 @@ class Peer:
             return
         found = re.search(r"^a=mid:(\S+)", self._pc.localDescription.sdp, re.MULTILINE)
         mid = None if found is None else found[1]  # all media share the first one's transport
-        async with contextlib.aclosing(hooks.reflexive_candidates(self._pc)) as candidates:
+        async with contextlib.aclosing(private_ice.reflexive_candidates(self._pc)) as candidates:
             async for candidate in candidates:
                 yield messages.ice_candidate(f"candidate:{candidate}", mid, 0)
         yield messages.ice_candidate("", mid, 0)
@@ -166,7 +166,7 @@ class Peer:
         """
         self._closed = True
         try:
-            await hooks.stop_gathering(self._pc)
+            await private_ice.stop_gathering(self._pc)
             await self._pc.close()
         finally:
             if self._video is not None:

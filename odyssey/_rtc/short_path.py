@@ -27,16 +27,18 @@ class Statistics(Protocol):
 
 
 class Packet:
-    """What is used of an RTP packet. `_data`, without the codec's header, is aiortc's name."""
+    """What is used of an RTP packet; `data` is its payload without the codec's header."""
 
-    __slots__ = ("_data", "marker", "sequence_number", "ssrc", "timestamp")
+    __slots__ = ("data", "marker", "sequence_number", "ssrc", "timestamp")
 
-    def __init__(self, sequence_number: int, timestamp: int, ssrc: int, data: bytes) -> None:
-        self.marker = 0
+    def __init__(
+        self, sequence_number: int, timestamp: int, ssrc: int, data: bytes, marker: int = 0
+    ) -> None:
+        self.marker = marker
         self.sequence_number = sequence_number
         self.timestamp = timestamp
         self.ssrc = ssrc
-        self._data = data
+        self.data = data
 
 
 class ShortPath:

@@ -17,7 +17,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.sdp import MediaDescription, SessionDescription
 
-from odyssey._rtc import hooks
+from odyssey._rtc import private_ice, private_rtp
 from odyssey._rtc.peer import IceServerLike, usable_servers
 from odyssey._rtc.silence import SilenceWatch
 from odyssey._rtc.video_receiver import VideoReceiver, drain, live_frame
@@ -75,7 +75,7 @@ class Spectator:
         pc.on("connectionstatechange", self._on_state)
         for kind in ("video", "audio"):
             pc.addTransceiver(kind, direction="recvonly")
-        hooks.bound_gathering(pc)
+        private_ice.bound_gathering(pc)
         await pc.setLocalDescription(await pc.createOffer())
         return str(pc.localDescription.sdp)
 
@@ -110,10 +110,10 @@ class Spectator:
 
     async def _tear_down(self) -> None:
         if self._pc is not None:
-            await hooks.stop_gathering(self._pc)
+            await private_ice.stop_gathering(self._pc)
             try:
                 await asyncio.wait_for(self._pc.close(), CLOSE_TIMEOUT)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 logger.warning("the peer connection did not close within %.1f s", CLOSE_TIMEOUT)
         if self._video is not None:
             await self._video.close()
@@ -156,7 +156,7 @@ class Spectator:
         assert self._pc is not None
         assert self._track is not None
         while True:
-            asked = await hooks.request_key_frame(self._pc, self._track)
+            asked = await private_rtp.request_key_frame(self._pc, self._track)
             if asked is None:
                 return
             await asyncio.sleep(KEY_FRAME_PATIENCE if asked else SOURCE_INTERVAL)
@@ -172,7 +172,7 @@ class Spectator:
         if not self._ended and not self._ending:
             self._ending = True
             self._silence.stop()
-            if failure is None and hooks.went_silent(self._pc):
+            if failure is None and private_ice.went_silent(self._pc):
                 failure = "no answer any more"
             self._failure = failure
             asyncio.get_running_loop().call_later(GRACE, self._end)

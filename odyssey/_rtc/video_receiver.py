@@ -12,9 +12,8 @@ from typing import Any
 import av
 from aiortc import RTCPeerConnection
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from aiortc.rtp import RtpPacket
 
-from odyssey._rtc import hooks
+from odyssey._rtc import private_rtp
 from odyssey._rtc.assembler import NACK_INTERVAL, EncodedFrame, FrameAssembler, LossState
 from odyssey._rtc.decoder import Codec, Decoder
 from odyssey._rtc.short_path import Packet
@@ -49,18 +48,16 @@ class VideoReceiver:
         self._source = 0
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._feedback = hooks.Feedback(pc, track)
+        self._feedback = private_rtp.Feedback(pc, track)
         self._decoder: Decoder | None = Decoder(deliver, self._need_key_frame, ended)
-        if hooks.receive_through(pc, track, self, self._decoder):
-            hooks.shorten_path(pc, track, self._take)
+        if private_rtp.receive_through(pc, track, self._assemble, self._decoder):
+            private_rtp.shorten_path(pc, track, self._take)
         else:
             self._decoder = None
             self._spawn(self._receive(track, deliver))
 
-    # The jitter buffer's method that aiortc uses.
-
-    def add(self, packet: RtpPacket | Packet) -> tuple[bool, EncodedFrame | None]:
-        """A packet; whether to ask for a key frame (never: see `_check`), and what is complete."""
+    def _assemble(self, packet: Packet) -> EncodedFrame | None:
+        """Takes a packet; the frame that is complete with it, with those that follow."""
         assembler = self._assembler
         self._source = packet.ssrc
         self.heard_at = time.monotonic()
@@ -70,13 +67,13 @@ class VideoReceiver:
         if assembler.flow is not LossState.STEADY and self._timer is None:
             self._check_later()
         if not frames:
-            return False, None
+            return None
         frames[0].followers = frames[1:]
-        return False, frames[0]
+        return frames[0]
 
     def _take(self, codec: Codec, packet: Packet) -> None:
-        """A packet that did not come through aiortc."""
-        _, frame = self.add(packet)
+        """Takes a packet that did not come through aiortc."""
+        frame = self._assemble(packet)
         if frame is not None and self._decoder is not None:
             self._decoder.put((codec, frame))
 

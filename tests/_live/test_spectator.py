@@ -21,7 +21,7 @@ from odyssey import (
     VideoFrame,
     connect_to_stream,
 )
-from odyssey._rtc import hooks
+from odyssey._rtc import private_rtp
 from odyssey.emulator import Emulator, faults, read_frame_number
 from tests._live.test_offline import can_unshare, in_a_namespace
 from tests.support.helpers import open_sockets, wait_until
@@ -105,14 +105,14 @@ def test_who_joins_late_has_a_picture_at_once(codec: str) -> None:
 
 def test_it_asks_for_a_key_frame(on_air: BroadcastInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    request = hooks.request_key_frame
+    request = private_rtp.request_key_frame
 
     async def counted(pc: object, track: object) -> bool | None:
         answer = await request(pc, track)  # type: ignore[arg-type]
         asked.append(bool(answer))
         return answer
 
-    monkeypatch.setattr(hooks, "request_key_frame", counted)
+    monkeypatch.setattr(private_rtp, "request_key_frame", counted)
     with watch(on_air) as watching:
         watching.frames.get()
         wait_until(lambda: any(asked))
@@ -121,7 +121,7 @@ def test_it_asks_for_a_key_frame(on_air: BroadcastInfo, monkeypatch: pytest.Monk
 def test_without_that_hook(
     on_air: BroadcastInfo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(hooks, "_SEND_PLI", "_gone")
+    monkeypatch.setattr(private_rtp, "_SEND_PLI", "_gone")
     with watch(on_air) as watching:
         assert watching.frames.take(3)
     assert "can't ask for a key frame" in caplog.text

@@ -8,7 +8,6 @@ import itertools
 import random
 
 import pytest
-from aiortc.rtp import RtpPacket
 
 from odyssey._rtc.assembler import (
     GIVE_UP_AFTER,
@@ -19,6 +18,7 @@ from odyssey._rtc.assembler import (
     FrameAssembler,
     LossState,
 )
+from odyssey._rtc.short_path import Packet
 
 FIRST = 65530  # sequence numbers wrap under way
 KEY = b"\x10\x00\x00\x9d\x01\x2a"
@@ -33,19 +33,15 @@ def video(
     marker: bool = True,
     codec: str = "vp8",
     ssrc: int = 1,
-) -> list[RtpPacket]:
+) -> list[Packet]:
     """Frames of so many packets each, those in `keys` key frames."""
-    made: list[RtpPacket] = []
+    made: list[Packet] = []
     for frame, size in enumerate(sizes):
         for i in range(size):
-            packet = RtpPacket(
-                sequence_number=(first + len(made)) & 0xFFFF,
-                timestamp=(0xFFFFFF00 + frame * 3750) & 0xFFFFFFFF,
-                marker=int(marker and i == size - 1),
-                ssrc=ssrc,
-            )
-            packet._data = head(codec, frame in keys, i) + f"{frame}.{i};".encode()  # type: ignore[attr-defined]
-            made.append(packet)
+            number = (first + len(made)) & 0xFFFF
+            timestamp = (0xFFFFFF00 + frame * 3750) & 0xFFFFFFFF
+            data = head(codec, frame in keys, i) + f"{frame}.{i};".encode()
+            made.append(Packet(number, timestamp, ssrc, data, int(marker and i == size - 1)))
     return made
 
 
@@ -69,7 +65,7 @@ class Line:
         self.wishes: list[FeedbackRequest] = []
         self._checked = self.now
 
-    def arrive(self, packets: list[RtpPacket]) -> list[int]:
+    def arrive(self, packets: list[Packet]) -> list[int]:
         """The frames that these bring."""
         before = len(self.frames)
         for packet in packets:
@@ -108,7 +104,7 @@ def test_a_frame_comes_with_its_last_packet(line: Line, codec: str) -> None:
         arriving, packets = packets[:size], packets[size:]
         assert line.arrive(arriving[:-1]) == []
         assert line.arrive(arriving[-1:]) == [frame]
-    whole = [b"".join(p._data for p in video(codec=codec)[i:j]) for i, j in ((0, 3), (3, 4))]  # type: ignore[attr-defined]
+    whole = [b"".join(p.data for p in video(codec=codec)[i:j]) for i, j in ((0, 3), (3, 4))]
     assert line.data[:2] == whole
 
 
@@ -140,10 +136,7 @@ def test_each_packet_twice(line: Line) -> None:
 
 def test_packets_that_only_pad_are_no_frame(line: Line) -> None:
     packets = video([1, 1, 1])
-    padding = RtpPacket(
-        sequence_number=(FIRST + 1) & 0xFFFF, timestamp=packets[0].timestamp, ssrc=1
-    )
-    padding._data = b""  # type: ignore[attr-defined]
+    padding = Packet((FIRST + 1) & 0xFFFF, packets[0].timestamp, 1, b"")
     for packet in packets[1:]:
         packet.sequence_number = (packet.sequence_number + 1) & 0xFFFF
     assert line.arrive([packets[0], padding, *packets[1:]]) == [0, 1, 2]

@@ -66,7 +66,7 @@ def test_a_packet_is_read_as_aiortc_reads_it(
     path.handle(packet.serialize())
     ((known, taken),) = path.taken
     assert known is codec
-    assert taken._data == depayload(codec, packet.payload)
+    assert taken.data == depayload(codec, packet.payload)
     assert (taken.sequence_number, taken.timestamp, taken.ssrc) == (65535, 4_000_000_000, 1)
     assert path.counter.packets == [taken]
     assert path.path.bytes_taken == len(packet.payload)
@@ -78,7 +78,7 @@ def test_with_a_header_extension(path: Path) -> None:
     extended = bytes([data[0] | 0x10]) + data[1:12] + b"\xbe\xde\x00\x01\x32abc" + data[12:]
     path.handle(extended)
     ((_, taken),) = path.taken
-    assert taken._data == depayload(VP8, PAYLOADS[97])
+    assert taken.data == depayload(VP8, PAYLOADS[97])
 
 
 @pytest.mark.parametrize(

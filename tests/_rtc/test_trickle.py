@@ -16,7 +16,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 
 from odyssey import Odyssey
 from odyssey._live.provisioning import IceServer
-from odyssey._rtc import hooks
+from odyssey._rtc import private_ice
 from odyssey._rtc.peer import Peer
 from odyssey.emulator import Emulator, faults
 from tests._rtc.test_peer import Nobody
@@ -108,7 +108,7 @@ def test_connecting_does_not_wait_for_a_silent_one(
     emulator: Emulator, client: Odyssey, silent: StunServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It would wait as long as it may.
-    monkeypatch.setattr(hooks, "STUN_TIMEOUT", 3600.0)
+    monkeypatch.setattr(private_ice, "STUN_TIMEOUT", 3600.0)
     emulator.faults.inject(faults.IceServers(servers=[{"urls": [silent.url]}]))
     client.connect()
     wait_until(lambda: silent.requests)

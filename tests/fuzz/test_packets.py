@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odyssey._rtc.assembler import CAPACITY, FrameAssembler, LossState
+from odyssey._rtc.short_path import Packet
 from tests._rtc.test_assembler import KEY, Line, head, video
 from tests._rtc.test_decoder import STEP, Scene, encoded, play
 from tests._rtc.test_short_path import PAYLOADS, Path, rtp
@@ -24,7 +25,7 @@ class Delivery:
     sizes: list[int]
     keys: frozenset[int]
     codec: str
-    packets: list[RtpPacket]
+    packets: list[Packet]
 
 
 @st.composite
@@ -84,7 +85,7 @@ def test_whatever_was_lost_the_next_key_frame_goes_on(delivery: Delivery) -> Non
 
 H264_KEY, H264_OTHER = head("h264", True, 0), head("h264", False, 0)
 MADE_UP = st.builds(
-    lambda data, **fields: (RtpPacket(**fields), data),
+    Packet,
     data=st.sampled_from([b"", KEY, KEY + b"x", b"\x11", H264_KEY, H264_OTHER, b"\0\0\0\1"])
     | st.binary(max_size=12),
     sequence_number=st.integers(0, 40) | st.integers(0, 0xFFFF) | st.integers(0xFFE0, 0xFFFF),
@@ -96,11 +97,10 @@ MADE_UP = st.builds(
 
 @given(st.lists(st.tuples(MADE_UP, st.sampled_from([0.001, 0.001, 0.06, 2.0])), max_size=60))
 def test_made_up_packets_bring_no_exception_and_take_little_memory(
-    arrivals: list[tuple[tuple[RtpPacket, bytes], float]],
+    arrivals: list[tuple[Packet, float]],
 ) -> None:
     assembler, now = FrameAssembler(), 100.0
-    for (packet, data), pause in arrivals:
-        packet._data = data  # type: ignore[attr-defined]
+    for packet, pause in arrivals:
         lost = assembler.flow is LossState.LOST
         frames = assembler.add(packet, now)
         assert all(frame.data for frame in frames)
@@ -149,7 +149,7 @@ def test_any_bytes_are_read_as_aiortc_reads_them_or_left_to_it(data: bytes) -> N
         theirs = RtpPacket.parse(data)
         assert packet.sequence_number == theirs.sequence_number
         assert (packet.timestamp, packet.ssrc) == (theirs.timestamp, theirs.ssrc)
-        assert packet._data == depayload(codec, theirs.payload)
+        assert packet.data == depayload(codec, theirs.payload)
 
 
 # The decoder.

@@ -1,18 +1,16 @@
-"""With and without the private parts of aiortc that the hooks reach for."""
+"""With and without the private parts of aiortc that `private_rtp` reaches for."""
 
 from __future__ import annotations
 
 import pytest
 
 from odyssey import Odyssey
-from odyssey._rtc import hooks
+from odyssey._rtc import private_rtp
 from odyssey.emulator import read_frame_number
 from tests.support.helpers import our_threads
 
 
-def test_the_hooks_find_what_they_need(
-    connected: Odyssey, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_they_are_there(connected: Odyssey, caplog: pytest.LogCaptureFixture) -> None:
     with connected.stream("A cat") as stream:
         stream.frames.take(3)
     assert "receives in another way" not in caplog.text
@@ -23,7 +21,7 @@ def test_the_hooks_find_what_they_need(
 def test_without_them_the_plain_path_works(
     hook: str, client: Odyssey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(hooks, hook, "_RTCRtpReceiver__gone")
+    monkeypatch.setattr(private_rtp, hook, "_RTCRtpReceiver__gone")
     client.connect()
     assert "receives in another way" in caplog.text
     assert "odyssey-decoder" not in our_threads()
@@ -43,7 +41,7 @@ def test_without_these_packets_take_the_long_way(
     hook: str, client: Odyssey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "odyssey")
-    monkeypatch.setattr(hooks, hook, "_gone")
+    monkeypatch.setattr(private_rtp, hook, "_gone")
     client.connect()
     assert "they take the long one" in caplog.text
     with client.stream("A cat") as stream:
@@ -55,7 +53,7 @@ def test_without_these_packets_take_the_long_way(
 def test_without_a_way_to_ask_the_video_comes_all_the_same(
     hook: str, client: Odyssey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hooks, hook, "_gone")
+    monkeypatch.setattr(private_rtp, hook, "_gone")
     client.connect()
     with client.stream("A cat") as stream:
         assert len(stream.frames.take(12)) == 12

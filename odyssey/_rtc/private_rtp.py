@@ -1,0 +1,164 @@
+"""What is done with private parts of aiortc's RTP receiver and of its transport.
+
+Used inside the window of versions, and where the part is there. Elsewhere video comes in aiortc's
+own way: one frame later, and with damaged pictures after a loss; key frames are not asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from aiortc import RTCPeerConnection, RTCRtpReceiver
+from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.mediastreams import MediaStreamTrack
+from aiortc.rtp import RtpPacket
+
+from odyssey._rtc import window
+from odyssey._rtc.short_path import BandwidthEstimate, Packet, ShortPath
+
+logger = logging.getLogger(__name__)
+
+# Of the receiver.
+_JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+_DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
+_CODECS = "_RTCRtpReceiver__codecs"
+_STATISTICS = "_RTCRtpReceiver__remote_streams"
+_NACK_GENERATOR = "_RTCRtpReceiver__nack_generator"
+_BANDWIDTH = "_RTCRtpReceiver__remote_bitrate_estimator"
+_SEND_NACK = "_send_rtcp_nack"
+_SEND_PLI = "_send_rtcp_pli"
+# Of its DTLS transport.
+_HANDLE_RTP = "_handle_rtp_data"
+# Of a packet: its payload without the codec's header, which the receiver puts there.
+_PAYLOAD = "_data"
+
+
+class FrameSink(Protocol):
+    """What aiortc's receiver, and its decoder's thread, use of the queue between them."""
+
+    def get(self) -> Any: ...
+    def put(self, item: Any) -> None: ...
+
+
+class _PacketSink:
+    """What aiortc's receiver uses of its jitter buffer."""
+
+    def __init__(self, take: Callable[[Packet], JitterFrame | None]) -> None:
+        self._take = take
+
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+        """Takes a packet; gives whether to ask for a key frame (`take` sees to that), and a frame
+        that is complete.
+        """
+        payload: bytes = getattr(packet, _PAYLOAD)
+        number, timestamp, source = packet.sequence_number, packet.timestamp, packet.ssrc
+        return False, self._take(Packet(number, timestamp, source, payload, packet.marker))
+
+
+def receive_through(
+    pc: RTCPeerConnection,
+    track: MediaStreamTrack,
+    take: Callable[[Packet], JitterFrame | None],
+    decoder: FrameSink,
+) -> bool:
+    """Receives `track` through `take` and `decoder`, in the places of aiortc's jitter buffer and of
+    the queue to its decoder.
+
+    Called in the `track` handler, before anything is received.
+
+    Args:
+        take: Gets each packet; returns the frame that is complete with it, for `decoder`.
+
+    Returns:
+        False where that isn't possible.
+    """
+    receiver = _receiver_of(pc, track)
+    if receiver is None:
+        return False
+    if not isinstance(getattr(receiver, _JITTER_BUFFER, None), JitterBuffer) or not isinstance(
+        getattr(receiver, _DECODER_QUEUE, None), queue.Queue
+    ):
+        logger.warning("this aiortc receives in another way: frames come one frame later")
+        return False
+    setattr(receiver, _JITTER_BUFFER, _PacketSink(take))
+    setattr(receiver, _DECODER_QUEUE, decoder)
+    return True
+
+
+def shorten_path(
+    pc: RTCPeerConnection, track: MediaStreamTrack, take: Callable[[Any, Packet], None]
+) -> bool:
+    """Leads the packets of `track`, but for one of each frame, past aiortc, to `take`.
+
+    Called after `receive_through`, whose `take` has to ask for missing packets from then on.
+    """
+    receiver = _receiver_of(pc, track)
+    transport = None if receiver is None else receiver.transport
+    codecs, statistics = getattr(receiver, _CODECS, None), getattr(receiver, _STATISTICS, None)
+    estimator = getattr(receiver, _BANDWIDTH, None)
+    handle = getattr(transport, _HANDLE_RTP, None)
+    if (
+        not isinstance(codecs, dict)
+        or not isinstance(statistics, dict)
+        or not hasattr(receiver, _NACK_GENERATOR)
+        or not hasattr(estimator, "add")
+        or handle is None
+    ):
+        logger.info("this aiortc handles packets in another way: they take the long one")
+        return False
+    path = ShortPath(handle, take, codecs, statistics)
+    setattr(receiver, _BANDWIDTH, BandwidthEstimate(estimator, path))
+    setattr(receiver, _NACK_GENERATOR, None)
+    setattr(transport, _HANDLE_RTP, path.handle)
+    return True
+
+
+class Feedback:
+    """Asks the sender of a video track for what is missing. Where this aiortc can't, nothing is
+    asked.
+    """
+
+    def __init__(self, pc: RTCPeerConnection, track: MediaStreamTrack) -> None:
+        receiver = _receiver_of(pc, track)
+        self._nack = getattr(receiver, _SEND_NACK, None)
+        self._pli = getattr(receiver, _SEND_PLI, None)
+
+    async def request_packets(self, source: int, numbers: Sequence[int]) -> None:
+        """Asks for packets once more (NACK)."""
+        if self._nack is not None:
+            await self._nack(source, list(numbers))
+
+    async def request_key_frame(self, source: int) -> None:
+        """Asks for a picture that needs none before it (PLI)."""
+        if self._pli is not None:
+            await self._pli(source)
+
+
+async def request_key_frame(pc: RTCPeerConnection, track: MediaStreamTrack) -> bool | None:
+    """Asks the sender of `track` for a key frame (PLI).
+
+    Returns:
+        False if nothing has come from it yet, so that there is nobody to ask; None if this aiortc
+        can't ask.
+    """
+    receiver = _receiver_of(pc, track)
+    if receiver is None:
+        return None
+    send = getattr(receiver, _SEND_PLI, None)
+    if send is None:
+        logger.warning("this aiortc can't ask for a key frame: the picture comes with the next one")
+        return None
+    sources = receiver.getSynchronizationSources()
+    for source in sources:
+        await send(source.source)
+    return bool(sources)
+
+
+def _receiver_of(pc: RTCPeerConnection, track: MediaStreamTrack) -> RTCRtpReceiver | None:
+    """The receiver of `track`; None outside the window."""
+    if not window.IS_OPEN:
+        return None
+    return next((r for r in pc.getReceivers() if r.track is track), None)
