@@ -58,10 +58,10 @@ $(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg setup.py
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
-	  echo "There is no $(PYTHON) here. Install Python 3.10 or newer, or: make PYTHON=/path/to/python" >&2; \
+	  echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or: make PYTHON=/path/to/python" >&2; \
 	  exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
-	  echo "odyssey needs Python 3.10 or newer; $(PYTHON) is `$(PYTHON) -V 2>&1`." >&2; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "odyssey needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) -V 2>&1`." >&2; \
 	  echo "With another one: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12" >&2; \
 	  exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \

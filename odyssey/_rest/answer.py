@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from datetime import timezone
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -47,7 +47,7 @@ class Answer:
             except (TypeError, ValueError, IndexError, OverflowError):
                 return None
             if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=timezone.utc)
+                moment = moment.replace(tzinfo=UTC)
             seconds = moment.timestamp() - time.time()
         return max(0.0, seconds) if math.isfinite(seconds) else None
 

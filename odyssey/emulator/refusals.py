@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 __all__ = ["USAGE_DETAILS", "RefusedError", "next_month", "refused", "usage_refusal"]
@@ -86,6 +86,6 @@ def usage_refusal(
 
 def next_month(now: datetime | None = None) -> str:
     """The date on which the monthly hours start again, as YYYY-MM-DD (UTC)."""
-    now = now or datetime.now(timezone.utc)
+    now = now or datetime.now(UTC)
     year, month = divmod(now.year * 12 + now.month, 12)
     return f"{year:04d}-{month + 1:02d}-01"

@@ -132,7 +132,7 @@ class BroadcastInfo:
     spectator_token: str = attrs.field(repr=lambda _: "'…'")
 
 
-class ConnectionStatus(str, enum.Enum):
+class ConnectionStatus(enum.StrEnum):
     """Where a client's connection stands. Compares equal to its text: `status == "connected"`."""
 
     AUTHENTICATING = "authenticating"

@@ -15,7 +15,7 @@ def _shown_text(text: str | None) -> str:
     return repr(text if text is None else redacted(text))
 
 
-class SimulationJobStatus(str, enum.Enum):
+class SimulationJobStatus(enum.StrEnum):
     """Where a simulation stands. Compares equal to its text."""
 
     PENDING = "pending"

@@ -130,6 +130,6 @@ class Broadcast:
         try:
             await asyncio.wait_for(spectator.connected.wait(), _CONNECT_SECONDS)
             await spectator.ended.wait()
-        except asyncio.TimeoutError:
+        except TimeoutError:
             logger.info("a spectator did not connect within %g s", _CONNECT_SECONDS)
         await self.leave(id_)

@@ -127,7 +127,7 @@ class Spectator:
         self.track.finish()
         try:
             await asyncio.wait_for(self._connection.close(), _CLOSE_SECONDS)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             logger.warning("a spectator's connection did not close within %g s", _CLOSE_SECONDS)
         self.track.stop()
         self.connected.set()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,7 +80,7 @@ class Archive:
 
     async def hours_this_month(self, account: str) -> float:
         """Hours that the account has streamed in this month (UTC), running streams included."""
-        month = datetime.now(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         moment = month.isoformat(timespec="microseconds")
         recorded = await self._call(lambda: self._store.hours_since(account, moment))
         pending = [*self._running.values(), *self._writing.values()]
@@ -122,7 +122,7 @@ class Archive:
     async def _delay(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._closing.wait(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
 
     async def _call(self, work: Callable[[], T]) -> T:

@@ -113,7 +113,7 @@ class Peer:
         """Close the connection, within a bounded time."""
         try:
             await asyncio.wait_for(self._connection.close(), _CLOSE_SECONDS)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             logger.warning("the peer connection did not close within %g s", _CLOSE_SECONDS)
         self.ended.set()
 

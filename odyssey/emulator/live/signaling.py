@@ -265,7 +265,7 @@ class Connection:
                 await self._strike()
                 await self._check_limits()
                 await asyncio.wait_for(self._over.wait(), _WATCH_INTERVAL)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 continue
             except ConnectionError:
                 return  # the socket is lost; its reader sees that too
@@ -323,7 +323,7 @@ class Connection:
         """
         try:
             await asyncio.wait_for(self._over.wait(), _GOODBYE_SECONDS)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             await self._drop_client()
 
     async def _drop_client(self) -> None:

@@ -92,7 +92,7 @@ class Streamer:
         try:
             # A start under way is not cut off in the middle: its recording would stay behind.
             await asyncio.wait_for(self._changing_stream.acquire(), _REQUEST_SECONDS)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             logger.warning("a request took longer than %g s; closing without it", _REQUEST_SECONDS)
         self._cancel_tasks()
         await asyncio.wait(self._tasks, timeout=1)

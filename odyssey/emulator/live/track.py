@@ -154,6 +154,6 @@ class StreamerTrack(MediaStreamTrack):
             return self._changed.is_set()
         try:
             await asyncio.wait_for(self._changed.wait(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return False
         return True

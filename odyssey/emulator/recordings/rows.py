@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import attrs
 
@@ -39,4 +39,4 @@ class StoredJob:
 
 def timestamp() -> str:
     """The time now as it stands in the index: ISO 8601, UTC, sorting as text."""
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -30,7 +29,7 @@ async def download_script(url: str) -> Any:
                 raise ScriptError(f"script_url: answered with HTTP {response.status}")
             data = await _body_of(response)
         return json.loads(data)
-    except asyncio.TimeoutError as exc:
+    except TimeoutError as exc:
         raise ScriptError(f"script_url: no answer within {_SECONDS:g} s") from exc
     except ScriptError:
         raise

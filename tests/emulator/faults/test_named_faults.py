@@ -167,7 +167,7 @@ async def look_at_socket(rest: Rest) -> object:
             return message.get("type", "junk"), message.get("reason")
     except InvalidStatus as exc:
         return exc.response.status_code
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return "silence"
     except ConnectionError:
         return "cut"
