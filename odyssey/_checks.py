@@ -1,11 +1,11 @@
-"""What callers give: numbers, texts and ids are checked before anything is sent."""
+"""Checks of arguments: numbers, texts and ids."""
 
 from __future__ import annotations
 
 import math
 from urllib.parse import quote
 
-#: Seconds (about 46 days) from which on a time limit is none: timers of some systems end there.
+#: A time limit of so many seconds (46 days) or more counts as none: some systems' timers end there.
 NO_LIMIT = 4e6
 
 
@@ -60,9 +60,7 @@ def number(value: object, name: str) -> float:
 
 
 def path_segment(given: object, name: str = "stream_id") -> str:
-    """An id as one segment of a path: whatever is in it, it can't lead to another endpoint, nor
-    into another folder.
-    """
+    """Quotes an id as one segment of a path, which leads to no other endpoint or folder."""
     text = check_text(given, name)
     try:
         segment = quote(text, safe="")

@@ -1,4 +1,4 @@
-"""Pictures for image to video: whatever the caller holds becomes the JPEG that the service takes.
+"""Turns the caller's pictures for image to video into the JPEG that the service takes.
 
 Everything is checked here, before anything is sent. Pillow and numpy are imported on first use, so
 that `import odyssey` stays light.
@@ -69,36 +69,43 @@ _TURNS = (
 
 
 def encode_image(image: ImageInput, *, portrait: bool) -> str:
-    """Encode a picture as the data URL of a JPEG that fills the stream's picture exactly.
-
-    `image` is one of
-
-    - a `str`: the path of a file, or a `data:` URL (base64 or percent-encoded, media type image/*);
-    - a path object; or `bytes`, `bytearray`, `memoryview`: the contents of a picture file;
-    - a `PIL.Image.Image` of any mode (the frame it stands at). Modes I;16 and I are read as 16 bits
-      (I as 8 if no value is above 255), F as 0 to 255, clipped;
-    - a numpy array, uint8, of shape (height, width, 3), RGB (OpenCV's is BGR: `a[..., ::-1]`), or
-      (height, width) or (height, width, 1), gray.
-
-    Files, bytes and data URLs hold JPEG, PNG, WebP, GIF (its first frame), BMP, or, where Pillow or
-    an installed plugin reads them, HEIC, HEIF and AVIF: at most 25 MB (26,214,400 bytes). A picture
-    or array has at most 89,478,485 pixels.
+    """Encodes a picture as the data URL of a JPEG that fills the stream's picture exactly.
 
     The EXIF orientation is applied, transparency is laid on white, and the centre is cut out in the
-    proportions of the stream and resized (Lanczos) to 704x1280 pixels (portrait) or 1280x704. No
-    metadata is kept. The caller's picture or array is not modified; no file stays open.
+    proportions of the stream and resized (Lanczos). No metadata is kept. The caller's picture or
+    array is not modified; no file stays open.
 
-    Raises `ValueError` for what cannot be read or is out of these bounds, and `TypeError` for
-    anything that is not one of these types. Messages never contain picture data.
+    Args:
+        image: one of
 
+            - a `str`: the path of a file, or a `data:` URL (base64 or percent-encoded, image/*);
+            - a path object; or `bytes`, `bytearray`, `memoryview`: the content of a picture file;
+            - a `PIL.Image.Image` of any mode (the frame it stands at). Modes I;16 and I are read as
+              16 bits (I as 8 if no value is above 255), F as 0 to 255, clipped;
+            - a numpy array, uint8, of shape (height, width, 3), RGB (OpenCV's is BGR:
+              `a[..., ::-1]`), or (height, width) or (height, width, 1), gray.
+
+            Files, bytes and data URLs hold JPEG, PNG, WebP, GIF (its first frame), BMP, or, where
+            Pillow or an installed plugin reads them, HEIC, HEIF and AVIF: at most 25 MB (26,214,400
+            bytes). A picture or array has at most 89,478,485 pixels.
+        portrait: whether the result is 704x1280 pixels; else it is 1280x704.
+
+    Raises:
+        ValueError: it cannot be read, or is out of these bounds. Messages never contain picture
+            data.
+        TypeError: it is of none of these types.
+
+    Example:
+        ```python
         url = encode_image("cat.heic", portrait=True)    # "data:image/jpeg;base64,…"
+        ```
     """
     picture = _to_picture(image)
     return _jpeg_url(_fill(picture, PORTRAIT_SIZE if portrait else LANDSCAPE_SIZE))
 
 
 def _to_picture(image: ImageInput) -> PIL.Image.Image:
-    """Any accepted input as a decoded picture, which may be the caller's own."""
+    """Decodes any accepted input; the result may be the caller's own picture."""
     import numpy as np
     from PIL import Image
 
@@ -195,7 +202,7 @@ def _read_data_url(url: str) -> bytes:
 
 
 def _decode_base64(text: bytes) -> bytes:
-    """Base64 with white space or without padding too, as browsers read it."""
+    """Decodes base64 as browsers do: white space and missing padding do no harm."""
     text = b"".join(text.split()).rstrip(b"=")
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
@@ -245,7 +252,7 @@ def _sniff(data: bytes) -> str | None:
 
 
 def _find_reader(kind: str, what: str) -> None:
-    """Have Pillow read HEIF or AVIF, with the plugin if it needs one; else say which to install."""
+    """Makes Pillow read HEIF or AVIF, with a plugin if need be; else says which to install."""
     from PIL import Image, features
 
     Image.init()  # first: it would register Pillow's own readers over the plugin's
@@ -284,7 +291,7 @@ def _check_pixels(width: int, height: int, what: str) -> None:
 
 @contextlib.contextmanager
 def _translated(what: str) -> Iterator[None]:
-    """Pillow's failures as ValueError. Its plugins raise nearly anything on damaged data."""
+    """Turns Pillow's errors into ValueError: its plugins raise nearly any on damaged data."""
     from PIL import Image
 
     try:
@@ -378,7 +385,7 @@ def _flat_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _gray_8_bit(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Modes I, I;16 and F as L. Pillow's own conversion would turn all above 255 white."""
+    """Converts modes I, I;16 and F to L; Pillow itself would turn all above 255 white."""
     import numpy as np
     from PIL import Image
 

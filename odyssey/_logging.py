@@ -29,14 +29,14 @@ _PATTERNS = (
 
 
 def redacted(text: str) -> str:
-    """`text` with every URL query, bearer token and secret field replaced by "…"."""
+    """Replaces every URL query, bearer token and secret field in `text` by "…"."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
 
 
 def shown_url(url: str | None) -> str:
-    """How a URL that may be presigned is shown in a repr: without its query."""
+    """Shows a URL in a repr without its query, which may be a signature."""
     if url is None:
         return "None"
     head, query, _ = url.partition("?")
@@ -44,10 +44,10 @@ def shown_url(url: str | None) -> str:
 
 
 def scrub(exc: BaseException) -> BaseException:
-    """`exc`, with the texts of it and of all that it was raised from redacted in place.
+    """Redacts the texts of `exc` and of all its causes in place, and returns it.
 
-    Foreign errors of HTTP libraries carry the URL that failed, and so a signature, and the request
-    with its headers and its body; a traceback prints the causes too.
+    Errors of HTTP libraries carry the URL that failed, and so a signature, and the request with its
+    headers and body; a traceback prints the causes too.
     """
     seen: set[int] = set()
     queue: list[object] = [exc]
@@ -68,7 +68,7 @@ def scrub(exc: BaseException) -> BaseException:
 
 
 def _strip(exc: BaseException) -> None:
-    """Takes the messages off an error of requests or websockets: a token is in their headers."""
+    """Removes request and response from an error: their headers have a token."""
     response = getattr(exc, "response", None)
     if hasattr(exc, "request"):
         exc.request = exc.response = None  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ def _strip(exc: BaseException) -> None:
 
 
 class RedactingFilter(logging.Filter):
-    """Rewrites records so that they carry no secret."""
+    """Removes secrets from log records."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = redacted(record.getMessage())
@@ -94,7 +94,7 @@ _on_our_behalf: contextvars.ContextVar[bool] = contextvars.ContextVar(
 
 
 class _OurRequestsFilter(RedactingFilter):
-    """The same for loggers that the whole program shares: only what is logged for our requests."""
+    """Removes them from records of our requests only: the whole program shares these loggers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return super().filter(record) if _on_our_behalf.get() else True
@@ -102,7 +102,7 @@ class _OurRequestsFilter(RedactingFilter):
 
 @contextlib.contextmanager
 def quiet_urllib3() -> Iterator[None]:
-    """Within it, what urllib3 logs in this thread is redacted: it logs paths with their queries."""
+    """Redacts what urllib3 logs in this thread: paths with their queries."""
     token = _on_our_behalf.set(True)
     try:
         yield
@@ -121,7 +121,7 @@ for _name in (
 
 
 def log_to_stderr() -> None:
-    """Once, however many ask for it."""
+    """Logs everything of the package to stderr; a second call does nothing."""
     package = logging.getLogger("odyssey")
     package.setLevel(logging.DEBUG)
     if not any(getattr(handler, "name", None) == "odyssey-debug" for handler in package.handlers):

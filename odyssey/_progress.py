@@ -1,4 +1,4 @@
-"""How far a transfer is, told to a callable or shown as a bar."""
+"""Reports the progress of a transfer, to a callable or as a bar."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-#: Is called with the bytes done and the bytes there are, None where that is not known.
+#: Called with the bytes done and the bytes in all (None if unknown).
 ProgressCallback = Callable[[int, "int | None"], object]
 
 
 def check_progress(progress: object) -> None:
-    """`TypeError` for what is neither None, a bool nor callable."""
+    """Raises `TypeError` for what is neither None, a bool nor callable."""
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise TypeError(f"progress must be True, None or a callable, not {type(progress).__name__}")
 
 
 def progress_bar(**options: Any) -> Any:
-    """A bar of tqdm: a notebook's own kind where that can be shown, else text."""
+    """Makes a bar of tqdm: a widget in notebooks that can show it, else text."""
     from tqdm import TqdmWarning
 
     with warnings.catch_warnings():
@@ -30,7 +30,7 @@ def progress_bar(**options: Any) -> Any:
 
 @contextlib.contextmanager
 def reporting(progress: ProgressCallback | bool | None, title: str) -> Iterator[ProgressCallback]:
-    """What to report to; within it a bar is shown if `progress` is True."""
+    """Yields the callable to report to; shows a bar if `progress` is True."""
     if progress is True:
         with progress_bar(desc=title, unit="B", unit_scale=True, unit_divisor=1024) as bar:
 

@@ -1,4 +1,4 @@
-"""Getting a session from the REST API: regions, the queue, the session token, ICE servers."""
+"""Gets a session from the REST API: regions, the queue, the session token, ICE servers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from odyssey.models.fields import Fields, wrong_answer
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that measuring the regions may take in all: it is a help to the service, not a need.
+#: Seconds to measure all regions in: it helps the service, but connecting works without it.
 REGIONS_DEADLINE = 1.0
 #: Regions that are measured: each takes a thread for a moment.
 MOST_REGIONS = 32
-#: Seconds to wait for the ICE configuration, without which one goes on.
+#: Seconds to wait for the ICE configuration; without it connecting goes on.
 CONFIG_DEADLINE = 3.0
-#: Seconds between two questions for a free streamer.
+#: Seconds between two requests for a free streamer.
 QUEUE_INTERVAL = 1.0
 
 
@@ -46,9 +46,11 @@ def request_credentials(
     queue_timeout: float | None,
     wait: Callable[[float], None],
 ) -> ClientCredentials:
-    """A session of one's own, with its token.
+    """Requests a session and its token.
 
-    `wait(seconds)` sleeps between two questions for a free streamer; it may raise to stop.
+    Args:
+        queue_timeout: seconds to wait for a free streamer; None for the deadline only.
+        wait: sleeps so many seconds between two requests for a streamer; it may raise to stop.
     """
     latencies = region_latencies(http, deadline)
     session = _request_session(http, latencies, deadline, queue_timeout, wait)
@@ -75,7 +77,7 @@ def request_credentials(
 
 
 def region_latencies(http: HttpClient, deadline: Deadline) -> dict[str, int]:
-    """Milliseconds to each region that answered in time; empty if that can't be found out."""
+    """Measures the milliseconds to each region; empty if that fails."""
     operation = "could not measure the regions"
     http.bearer(deadline)  # a refused key is told here, not taken for a missing region
     limit = deadline.sooner(REGIONS_DEADLINE)
@@ -92,7 +94,7 @@ def region_latencies(http: HttpClient, deadline: Deadline) -> dict[str, int]:
 
 
 def _ping_all(http: HttpClient, targets: dict[str, str], limit: Deadline) -> dict[str, int]:
-    """All at once. What is slower than `limit` is left behind in its daemon thread."""
+    """Pings all regions at once; one that is too slow is left behind in its daemon thread."""
     latencies: dict[str, int] = {}
     done = threading.Semaphore(0)
 
@@ -122,7 +124,7 @@ def _request_session(
     queue_timeout: float | None,
     wait: Callable[[float], None],
 ) -> Fields:
-    """Asks until a streamer is free, the queue's time is over, or the call's."""
+    """Asks until a streamer is free, or the time of the queue or of the call is over."""
     body: dict[str, Any] = {"region_latencies": latencies} if latencies else {}
     queue = deadline if queue_timeout is None else deadline.sooner(queue_timeout)
     operation = "could not get a session"
@@ -152,7 +154,7 @@ def _queue_over(deadline: Deadline) -> OdysseyTimeoutError:
 
 
 def ice_servers(http: HttpClient, base_url: str, deadline: Deadline) -> list[IceServer]:
-    """What `{base_url}/config` names; empty if it can't be had."""
+    """Gets the servers that `{base_url}/config` names; empty if that fails."""
     limit = deadline.sooner(CONFIG_DEADLINE)
     try:
         answer: Answer = http.request(
@@ -185,12 +187,12 @@ def _ice_server(value: object) -> IceServer:
 
 
 def as_http(url: str) -> str:
-    """A signaling address as http(s)."""
+    """Turns a signaling address into an http(s) one."""
     return _with_scheme(url, {"ws": "http", "wss": "https"})
 
 
 def as_websocket(url: str) -> str:
-    """A signaling address as ws(s)."""
+    """Turns a signaling address into a ws(s) one."""
     return _with_scheme(url, {"http": "ws", "https": "wss"})
 
 

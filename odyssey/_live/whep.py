@@ -1,4 +1,4 @@
-"""A WHEP session over HTTP: joined with an offer, left with a DELETE."""
+"""A WHEP session over HTTP: an offer joins it, a DELETE leaves it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _OPERATION = "could not watch the stream"
 
 @attrs.frozen
 class WhepAddress:
-    """Where a stream can be watched, and the token for it.
+    """Where a broadcast can be watched, and the token for it.
 
     Raises:
-        ValueError, TypeError: they can't be right; the text says why.
+        ValueError, TypeError: the address or the token can't be right; the text says why.
     """
 
     url: str = attrs.field(repr=shown_url)
@@ -62,14 +62,14 @@ class WhepAddress:
 
     @property
     def endpoint(self) -> str:
-        """What an offer is posted to, but for the token."""
+        """Where to post an offer, without the token."""
         parts = urlsplit(self.url)
         path = parts.path.rstrip("/") + "/whep"
         return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
 class WhepSession:
-    """The HTTP side of watching one stream. Blocks; used in the caller's threads."""
+    """The HTTP side of watching one broadcast. Blocks; used in the caller's threads."""
 
     def __init__(self, address: WhepAddress) -> None:
         self.address = address
@@ -77,11 +77,11 @@ class WhepSession:
         self._location: str | None = None
 
     def ice_servers(self, deadline: Deadline) -> list[IceServer]:
-        """What the service names; empty if that can't be had."""
+        """Gets the ICE servers that the service names; empty if that fails."""
         return ice_servers(self._http, self.address.origin, deadline)
 
     def join(self, offer: str, deadline: Deadline) -> str:
-        """The SDP that answers the offer.
+        """Sends the offer, and returns the SDP of the answer.
 
         Raises:
             OdysseyAuthError: the token was refused.
@@ -114,7 +114,9 @@ class WhepSession:
         return sdp
 
     def leave(self, deadline: Deadline) -> None:
-        """Ends the session at the service, once, if there is one. Never raises."""
+        """Ends the session at the service, if there is one; a second call does nothing. Never
+        raises.
+        """
         location, self._location = self._location, None
         if location is None:
             return
@@ -125,7 +127,7 @@ class WhepSession:
             logger.debug("%s", exc)
 
     def forget(self) -> None:
-        """The service has ended the session itself."""
+        """Notes that the service has ended the session itself."""
         self._location = None
 
     def close(self) -> None:
@@ -133,7 +135,7 @@ class WhepSession:
 
 
 def _resolved(base: str, location: str) -> str | None:
-    """The session's address; None where it is none that can be asked."""
+    """The session's address; None if it is no http(s) address."""
     try:
         url = urljoin(base, location)
         return url if urlsplit(url).scheme in ("http", "https") else None

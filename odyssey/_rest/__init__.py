@@ -1,1 +1,1 @@
-"""One HTTP client of the REST API."""
+"""The HTTP client of the REST API."""

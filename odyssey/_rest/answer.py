@@ -1,4 +1,4 @@
-"""An answer of the REST API: its JSON, how long it asks to wait, the error that it stands for."""
+"""Reads an answer of the REST API: its JSON, its `Retry-After`, the error it stands for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from odyssey.errors import OdysseyError, OdysseyServerError, error_from_status, 
 
 @attrs.frozen
 class Answer:
-    """An HTTP response, read to its end; `url` is where it came from, after redirects."""
+    """An HTTP response with its whole body; `url` is where it came from, after redirects."""
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
@@ -27,6 +27,14 @@ class Answer:
     url: str = attrs.field(default="", repr=False)
 
     def json(self, subject: str) -> object:
+        """Parses the body as JSON.
+
+        Args:
+            subject: what the answer is, for the error's text, as in "the recording".
+
+        Raises:
+            OdysseyServerError: it is not JSON.
+        """
         with contextlib.suppress(ValueError, RecursionError):
             return json.loads(self.body)
         # Not raised from within: the parser's error holds the whole body, and so perhaps a token.
@@ -52,7 +60,7 @@ class Answer:
         return max(0.0, seconds) if math.isfinite(seconds) else None
 
     def without(self, secret: str) -> Answer:
-        """A refusal that repeats what it refuses, without that; other answers as they are."""
+        """The answer without `secret`, which a refusal may repeat; a success is left as it is."""
         if self.status < 300:
             return self
         return attrs.evolve(self, body=self.body.replace(secret.encode(), "…".encode()))

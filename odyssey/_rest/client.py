@@ -1,4 +1,4 @@
-"""The REST API over `requests`: one session, the bearer token, retries."""
+"""Calls the REST API through one `requests` session, with a bearer token and retries."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 RETRIES = 3
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
-#: The most that `Retry-After` is heeded for, where the call has no deadline.
+#: The longest `Retry-After` that is obeyed where the call has no deadline.
 LONGEST_ASKED = 600.0
 #: Seconds before its end at which a bearer token is renewed rather than used.
 TOKEN_MARGIN = 30.0
@@ -50,7 +50,13 @@ LONGEST_BODY = 32 * 1024 * 1024
 
 
 class HttpClient:
-    """Speaks to the REST API at `api_url`. Safe to share between threads; no I/O until called."""
+    """A client of the REST API at `api_url`; safe to share between threads.
+
+    Making one does no I/O.
+
+    Every method takes a `deadline` for the whole call and an `operation`, which begins the text of
+    its errors, as in "could not list recordings".
+    """
 
     def __init__(self, api_url: str, require_key: Callable[[], str]) -> None:
         self._api_url = api_url
@@ -61,7 +67,7 @@ class HttpClient:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "what belongs to an Odyssey client can't be pickled, as it has connections: make a "
+            "objects of an Odyssey client can't be pickled, because they hold connections: make a "
             "client in each process"
         )
 
@@ -81,13 +87,13 @@ class HttpClient:
         operation: str,
         params: Mapping[str, object] | None = None,
     ) -> Answer:
-        """GET of the API with the bearer token, retried. Raises for every status but 2xx."""
+        """Sends a GET with the bearer token, with retries. Raises for every status but 2xx."""
         answer = self._authorized("GET", path, deadline, operation, params=params, retry=RETRIES)
         raise_for_status(answer, operation)
         return answer
 
     def get_once(self, path: str, deadline: Deadline, operation: str) -> Answer:
-        """GET as above, but not retried."""
+        """Sends a GET with the bearer token, without retries."""
         answer = self._authorized("GET", path, deadline, operation, retry=0)
         raise_for_status(answer, operation)
         return answer
@@ -101,7 +107,7 @@ class HttpClient:
         *,
         repeatable: bool = False,
     ) -> Answer:
-        """POST of JSON with the bearer token. `repeatable`: doing it twice does no harm."""
+        """Sends JSON with the bearer token; retries it if it is `repeatable` without harm."""
         retry = RETRIES if repeatable else 0
         answer = self._authorized("POST", path, deadline, operation, body=body, retry=retry)
         raise_for_status(answer, operation)
@@ -110,17 +116,17 @@ class HttpClient:
     def post_raw(
         self, path: str, body: Mapping[str, Any], deadline: Deadline, operation: str
     ) -> Answer:
-        """POST as above, not repeatable; the caller judges the status."""
+        """Sends JSON with the bearer token, without retries; the caller judges the status."""
         return self._authorized("POST", path, deadline, operation, body=body, retry=0)
 
     def delete(self, path: str, deadline: Deadline, operation: str) -> Answer:
-        """DELETE with the bearer token; sent again only if it never reached the service."""
+        """Sends a DELETE with the bearer token, again only if it never reached the service."""
         answer = self._authorized("DELETE", path, deadline, operation, retry=0)
         raise_for_status(answer, operation)
         return answer
 
     def bearer(self, deadline: Deadline) -> str:
-        """The bearer token: the cached one, or a new one for the API key.
+        """Returns the cached bearer token, or gets a new one for the API key.
 
         Raises:
             ValueError: there is no key.
@@ -169,9 +175,12 @@ class HttpClient:
         auth: AuthBase | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request to its end, whatever the status; without a token unless `auth` has one.
+        """Sends one request and reads the answer to its end, whatever its status.
 
-        `body` is sent as JSON, `data` as it is.
+        Args:
+            body: is sent as JSON.
+            data: is sent as it is.
+            auth: adds the token; without it none is sent.
         """
         with self.open(
             *(method, url, deadline, operation),
@@ -208,7 +217,7 @@ class HttpClient:
         auth: AuthBase | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """A response whose body is still to be read; the caller closes it (`with`)."""
+        """Sends one request and returns the response unread; the caller closes it (`with`)."""
         left = deadline.remaining()
         if left is not None and left <= 0:
             raise OdysseyTimeoutError(f"{operation}: no time left for the request")
@@ -245,7 +254,7 @@ class HttpClient:
         operation: str,
         pieces: Iterator[bytes] | None = None,
     ) -> Iterator[bytes]:
-        """The body, piece by piece, until its end or the deadline; `pieces`: how it is read."""
+        """Yields the body piece by piece; `pieces` reads it in another way than requests would."""
         if pieces is None:
             pieces = response.iter_content(65536)
         while True:
@@ -308,9 +317,9 @@ class HttpClient:
     def _repeated(
         self, once: Callable[[], Answer], deadline: Deadline, retries: int, operation: str
     ) -> Answer:
-        """`once`, again after a failed connection or a status of `RETRIED_STATUSES`.
+        """Calls `once`, and again after a failed connection or a status of `RETRIED_STATUSES`.
 
-        With no `retries` only what never reached the service is sent again.
+        With 0 `retries` it sends again only what never reached the service.
         """
         attempt = 0
         while True:
@@ -339,13 +348,13 @@ class HttpClient:
 
 
 def _close(outcome: Future[requests.Response]) -> None:
-    """An answer that nobody waits for any more."""
+    """Closes a response that nobody waits for any more."""
     if outcome.exception() is None:
         outcome.result().close()
 
 
 def pause_before(attempt: int, asked: float | None) -> float:
-    """Seconds before the next try: what the server asked for, else a growing, jittered time."""
+    """Seconds before the next try: as many as the service `asked` for, else a growing time."""
     if asked is not None:
         return min(asked, LONGEST_ASKED)
     backoff: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**attempt)

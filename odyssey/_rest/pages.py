@@ -1,4 +1,4 @@
-"""Going through the pages of a list that changes meanwhile."""
+"""Reads a list page by page while it changes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from odyssey.models.fields import wrong_answer
 
 T = TypeVar("T")
 
-#: Pages in a row without anything new, after which a list is taken to have no end.
+#: After so many pages in a row without a new entry the list is taken to have no end.
 MOST_FRUITLESS = 20
 
 
 def paginate_unique(
     page_at: Callable[[int], tuple[list[T], int]], id_of: Callable[[T], str], subject: str
 ) -> Iterator[T]:
-    """Every entry once, newest first, also while some come and, with a filter, go.
+    """Yields every entry once, newest first, even while entries join or leave the list.
 
     Args:
-        page_at: asks for the page from an offset on; its entries, and how many there are in all.
-        subject: names the list in errors.
+        page_at: gets the page at an offset: its entries, and how many there are in all.
+        id_of: the id of an entry.
+        subject: what errors call the list.
 
     Raises:
-        OdysseyServerError: page after page brings nothing new.
+        OdysseyServerError: `MOST_FRUITLESS` pages in a row had no new entry.
     """
     seen: set[str] = set()
     offset, total, fruitless = 0, 0, 0

@@ -1,4 +1,4 @@
-"""Looking again and again, ever less often, until something is there."""
+"""Polling with growing pauses."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from odyssey._runtime.deadline import Deadline
 
 GROWTH = 1.5
-#: The longest pause, in times of the first.
+#: The longest pause, as a multiple of the first.
 LONGEST = 5.0
 
 
 class Pauses:
-    """Pauses that grow from `interval` seconds, with jitter, so that many waiters spread out."""
+    """Pauses that grow from `interval` seconds, with jitter that spreads many waiters out."""
 
     def __init__(self, interval: float) -> None:
         self._longest = interval * LONGEST
         self._next = interval
 
     def sleep(self, deadline: Deadline) -> bool:
-        """The next pause, cut to the deadline; False if that has passed already."""
+        """Sleeps for the next pause, at most to the deadline; False if that has passed already."""
         if deadline.passed():
             return False
         pause = self._next * random.uniform(0.75, 1.25)  # noqa: S311 - guards no secret
@@ -33,14 +33,15 @@ class Pauses:
 def poll_deadlines(
     seconds: float | None, interval: float, patience: float | None
 ) -> Iterator[Deadline]:
-    """The deadline of each look, as long as there is time for one. Waits before all but the first.
+    """Yields a deadline for each look, and sleeps between two of them.
 
-    The last one begins a little before the time is over, as a look needs some, too.
+    The last look begins a little before the time is over, so that it has some time itself.
 
     Args:
-        seconds: for all of them; 0 for one look, None for no limit.
-        interval: before the second one; it grows from there.
-        patience: the longest that one may take, None for no limit; with `seconds` 0 the only limit.
+        seconds: the time for all looks; 0 for one look, None for no limit.
+        interval: seconds before the second look; later pauses grow.
+        patience: the longest that one look may take, None for no limit. With `seconds` 0 it is the
+            only limit.
     """
     over = Deadline.after(seconds)
     last = over if seconds is None else Deadline.after(seconds - min(1, seconds / 10))

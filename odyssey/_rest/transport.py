@@ -1,4 +1,4 @@
-"""The `requests` session: what it sends by itself, how long it reads, and what its errors mean."""
+"""The `requests` session: its headers, its time limits, and its errors as ours."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ FOREIGN_ERRORS = tuple(theirs for theirs, _ in TRANSPORT_ERRORS)
 
 
 class NoAuth(AuthBase):
-    """Sends no `Authorization`. Given explicitly, as requests otherwise asks `~/.netrc`."""
+    """Sends no `Authorization`: with no auth at all, requests takes one from `~/.netrc`."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.pop("Authorization", None)
@@ -94,7 +94,7 @@ _until: contextvars.ContextVar[Deadline | None] = contextvars.ContextVar("_until
 
 @contextlib.contextmanager
 def reading_until(deadline: Deadline) -> Iterator[None]:
-    """Within it, what this thread reads of an answer ends at `deadline`, and logs are redacted."""
+    """Ends at `deadline` what this thread reads of an answer, and redacts urllib3's logs."""
     token = _until.set(deadline)
     try:
         with quiet_urllib3():
@@ -104,8 +104,10 @@ def reading_until(deadline: Deadline) -> Iterator[None]:
 
 
 class _Reader(io.RawIOBase):
-    """A socket's bytes. Its time limit is set anew for each piece, to what is left: by itself it
-    starts anew with each, and a server that dribbles would never reach it.
+    """Reads a socket until the deadline of `reading_until`.
+
+    A socket's own time limit starts anew with each piece, so that a server which dribbles would
+    never reach it: here it is set to what is left before each one.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -163,14 +165,14 @@ _POOLS = {"http": _Pool, "https": _TlsPool}
 
 
 class _Adapter(HTTPAdapter):
-    """Makes connections of the classes above, straight or through a proxy."""
+    """Makes connections of the classes above, directly or through a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def close(self) -> None:
-        """Closes idle connections now; by itself it leaves that to the garbage collector."""
+        """Closes idle connections now; the base class leaves them to the garbage collector."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
             for key in list(manager.pools.keys()):
                 pool = manager.pools.get(key)
@@ -186,7 +188,7 @@ class _Adapter(HTTPAdapter):
 
 
 def transport_error(exc: BaseException, operation: str) -> OdysseyError:
-    """The error for a request that got no answer, or none to its end."""
+    """The error for a request whose answer did not come, or not to its end."""
     cls = next((ours for theirs, ours in TRANSPORT_ERRORS if isinstance(exc, theirs)), None)
     # While a body is read, requests turns a time-out into its ConnectionError.
     if cls is OdysseyTimeoutError or isinstance(_first_argument(exc), ReadTimeoutError):
@@ -210,7 +212,7 @@ def _first_argument(exc: BaseException | None) -> object:
 
 
 def _root(exc: BaseException) -> str:
-    """The operating system's words for it, from under the layers of HTTP libraries."""
+    """What the operating system said, from under the layers of the HTTP libraries."""
     said = type(exc).__name__
     if isinstance(exc, OSError) and not isinstance(exc, requests.RequestException):
         said = str(exc)

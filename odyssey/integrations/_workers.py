@@ -1,4 +1,4 @@
-"""How a worker makes a client of its own: clients can't be sent to another process."""
+"""Makes clients in workers: a client can't be sent to another process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class ClientOptions:
-    """What `Odyssey` is made with. Sent to workers with the key in it; never shown.
+    """The arguments of `Odyssey`, with the key, to be sent to workers. The key is in no repr.
 
     Without a key or an address a worker finds them in its own environment.
     """
@@ -25,18 +25,18 @@ class ClientOptions:
     timeout: float | None = 30.0
 
     def client(self) -> Odyssey:
-        """A new client; wrong options are its `ValueError` or `TypeError`."""
+        """Makes a client; wrong options raise its `ValueError` or `TypeError`."""
         from odyssey import Odyssey
 
         return Odyssey(self.api_key, api_url=self.api_url, timeout=self.timeout)
 
     def check(self) -> None:
-        """Refuses wrong options where they are given, rather than in a worker."""
+        """Raises for wrong options here rather than in a worker."""
         self.client().close()
 
 
 def stream_ids(recordings: Iterable[Recording | StreamRecordingInfo | str]) -> list[str]:
-    """The ids alone: presigned addresses would be old by the time a worker comes to them."""
+    """The streams' ids: presigned URLs would have expired by the time a worker uses them."""
     if isinstance(recordings, str):
         raise TypeError("recordings must be a sequence of recordings or ids, not a str")
     return [given if isinstance(given, str) else given.stream_id for given in recordings]

@@ -9,7 +9,7 @@ for batch in frames.iter_batches(batch_size=16):
     print(batch["image"].shape)     # (16, 1280, 704, 3), uint8
 ```
 
-What workers do is logged there; Ray shows it in the program that started them.
+Workers log what they do; Ray shows it in the program that started them.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ class Failure:
 
 
 class Failures:
-    """Where the tasks of `read_recordings` report, from whichever machine they run on.
+    """Collects the failures of `read_recordings`' tasks, from whichever machine they run on.
 
-    Held by an actor of the cluster, which ends with the last reference to this object. May be
-    given to several data sets, and sent to tasks.
+    An actor of the cluster holds them, and ends with the last reference to this object. Several
+    data sets may share one, and it can be sent to tasks.
 
     Example:
         ```python
@@ -95,7 +95,7 @@ class Failures:
         self._actor: Any = ray.remote(num_cpus=0)(_Reports).remote()
 
     def list(self, timeout: float | None = 30.0) -> list[Failure]:
-        """What was reported so far, one for each stream.
+        """Returns the failures reported so far, one for each stream.
 
         Raises:
             ray.exceptions.RayError: the cluster or the actor is gone, or does not answer in time.
@@ -111,7 +111,7 @@ class Failures:
 
 
 class _Reports:
-    """The actor's inside. A task that runs again reports again: the last word counts."""
+    """The actor. A task that runs again reports again: the last report counts."""
 
     def __init__(self) -> None:
         self._failures: dict[str, Failure] = {}
@@ -136,29 +136,29 @@ def read_recordings(
     api_url: str | None = None,
     timeout: float | None = 30.0,
 ) -> Dataset:
-    """The frames of recordings as a `ray.data.Dataset`, with one read task for each recording.
+    """Reads the frames of recordings into a `ray.data.Dataset`, with one task per recording.
 
     Its columns: `image`, uint8 (height, width, 3), RGB; `stream_id`; `index`, the frame's position
     in the recording; `timestamp_ms`, its time in it. Frames of one recording are in order.
 
-    A task downloads and decodes on its worker, with a client of its own; addresses are asked for
-    there, and again when they have expired. A recording that fails is tried again, from the frame
-    on that is missing. If it fails for good, that is logged and the others go on.
-    A worker that dies is replaced by Ray, without losing or doubling a frame.
+    A task downloads and decodes on its worker, with a client of its own, which gets the recording's
+    addresses and renews them when they have expired. A recording that fails is tried again from the
+    first missing frame on; if it fails for good, that is logged and the others go on. Ray replaces
+    a worker that dies, and no frame is lost or doubled.
 
     Args:
         recordings: recordings, entries of a list of them, or stream ids.
         start, stop, step: which frames of each, as `client.recordings.frames`.
-        tries: how often a recording may fail, all in all.
-        failures: is told what failed for good.
-        concurrency: the most tasks at once; Ray's own choice by default.
+        tries: how often a recording may fail in all.
+        failures: collects what failed for good.
+        concurrency: the most tasks at once; by default Ray chooses.
         api_key, api_url, timeout: of the workers' clients; the workers' environment's by default.
             Sent to the workers with the tasks, and shown nowhere.
 
     Raises:
         ValueError, TypeError: an argument is wrong. Nothing was sent.
-        OdysseyAuthError: the key was refused; raised where the data set is consumed, within Ray's
-            `RayTaskError`. It ends the whole, as no recording can be read.
+        OdysseyAuthError: the key was refused, so that no recording can be read. It is raised where
+            the data set is consumed, within Ray's `RayTaskError`.
 
     Example:
         ```python
@@ -211,7 +211,7 @@ class _RecordingsDatasource(Datasource):
 
 @attrs.frozen(kw_only=True)
 class _Reading:
-    """Reads one recording, where it is called."""
+    """Reads one recording in the worker that calls it."""
 
     stream_id: str
     start: int
@@ -233,7 +233,7 @@ class _Reading:
             yield _block(self.stream_id, frames)
 
     def _frames(self, client: Odyssey) -> Iterator[VideoFrame]:
-        """Each frame once, however often the recording fails in between."""
+        """Yields each frame once, however often the recording fails in between."""
         read = failed = 0
         while True:
             next_ = self.start + read * self.step
@@ -293,15 +293,15 @@ def simulate(
     api_url: str | None = None,
     timeout: float | None = 30.0,
 ) -> Dataset:
-    """Renders a video of each prompt; a table of what came of them, as a `ray.data.Dataset`.
+    """Renders a video of each prompt; returns a table of the results, a `ray.data.Dataset`.
 
     Each row of `prompts` gets the columns `job_id`, `stream_id` (for `read_recordings` and
     `client.recordings`) and `error`: what went wrong, in words, or None. A row that fails, such as
     one whose prompt is refused, leaves the others alone.
 
     Like every data set this one is lazy, and renders again each time it is consumed:
-    `.materialize()` renders once. A row whose worker dies is submitted again; the job that it had
-    submitted goes on, and costs what it costs.
+    `.materialize()` renders once. If a worker dies, its row is submitted again, while the job that
+    it had submitted goes on and is charged.
 
     Args:
         prompts: prompts, or a data set with a column of them.
@@ -356,7 +356,7 @@ def _milliseconds(seconds: object) -> int:
 
 @attrs.frozen(kw_only=True)
 class _Rendering:
-    """Renders the prompt of one row, where it is called."""
+    """Renders the prompt of a row in the worker that calls it."""
 
     column: str
     milliseconds: int

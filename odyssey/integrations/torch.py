@@ -48,19 +48,22 @@ def to_tensor(frame: VideoFrame) -> torch.Tensor:
 class RecordingFrames(IterableDataset[Any]):
     """The frames of recordings, in order, one recording after another.
 
-    In a `DataLoader` with workers each recording is read by one of them; each makes a client of its
-    own, so both `fork` and `spawn` are safe. Nothing is downloaded before it is needed.
+    In a `DataLoader` with workers one of them reads each recording. Each worker makes a client of
+    its own, so both `fork` and `spawn` are safe. Nothing is downloaded before it is needed. Wrong
+    options are refused at once; errors of the service come with the iteration.
 
     Args:
         recordings: recordings, entries of a list of them, or stream ids.
         start, stop, step: which frames of each, as `client.recordings.frames`.
-        sample: what is made of each `VideoFrame`; a uint8 tensor (3, height, width) by default.
+        sample: turns each `VideoFrame` into a sample; by default into a uint8 tensor of shape
+            (3, height, width).
         api_key, api_url, timeout: of the workers' clients; the environment's by default.
 
-    Raises (when iterated):
+    Raises:
+        ValueError, TypeError: an argument is wrong.
         OdysseyNotFoundError, OdysseyAuthError, OdysseyConnectionError: as
-            `client.recordings.frames`. A worker's error reaches the loop over the `DataLoader` as
-            one of the same class.
+            `client.recordings.frames`. A worker's error reaches the loop over the `DataLoader` with
+            its class.
 
     Example:
         ```python
@@ -99,17 +102,18 @@ class RecordingFrames(IterableDataset[Any]):
 class LiveFrames(IterableDataset[Any]):
     """Frames of live streams, one stream for each prompt.
 
-    In a `DataLoader` with workers the prompts are divided among them: each worker has a connection
-    of its own, and streams run side by side, within the account's limit. Connections begin with the
-    iteration and end with it, also when it is left early.
+    In a `DataLoader` the workers share the prompts out: each has a connection of its own, and
+    streams run side by side, within the account's limit. Connections begin and end with the
+    iteration, also when it is left early.
 
     Args:
-        prompts: one, or several.
-        frames: how many of each stream.
+        prompts: one prompt, or several.
+        frames: how many frames of each stream.
         portrait: as `client.stream`.
         sample, api_key, api_url, timeout: as `RecordingFrames`.
 
-    Raises (when iterated):
+    Raises:
+        ValueError, TypeError: an argument is wrong.
         OdysseyError: as `client.connect`, `client.stream` and `client.frames.get`: a stream that
             ends before it has given all its frames is an error.
 

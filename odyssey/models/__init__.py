@@ -1,4 +1,4 @@
-"""The service's data, each read from JSON in one place. The modules load when they are used."""
+"""Data of the service, as classes that read themselves from its JSON. Modules load on use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the service's JSON: what is there is checked, what is unknown is ignored."""
+"""Reads the service's JSON: checks the types of known fields, ignores unknown ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Fields:
-    """The fields of one JSON object. A wrong type is `OdysseyServerError`, naming the field."""
+    """The fields of one JSON object. A wrong type raises `OdysseyServerError` with the name."""
 
     data: Mapping[str, Any] = attrs.field(repr=False)
     subject: str
@@ -79,11 +79,12 @@ class Fields:
 
 
 def kind(value: object) -> str:
-    """How a value from outside is named in a message: its type, never its content."""
+    """Names a value in a message: by its type, never by its content."""
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def wrong_answer(subject: str, what: str) -> OdysseyServerError:
+    """The error for an answer for `subject` that is not what it should be."""
     return OdysseyServerError(
         f"the service's answer for {subject} is not what it should be: {what}"
     )

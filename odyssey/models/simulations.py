@@ -16,7 +16,7 @@ def _shown_text(text: str | None) -> str:
 
 
 class SimulationJobStatus(enum.StrEnum):
-    """Where a simulation stands. Compares equal to its text."""
+    """Status of a simulation. Compares equal to its text."""
 
     PENDING = "pending"
     """In the queue."""
@@ -27,13 +27,13 @@ class SimulationJobStatus(enum.StrEnum):
     COMPLETED = "completed"
     """Done: its streams have recordings."""
     FAILED = "failed"
-    """It went wrong: see `error_message`."""
+    """Failed: see `error_message`."""
     CANCELLED = "cancelled"
     """Cancelled before it was rendered."""
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing changes any more."""
+        """Whether the status can't change any more."""
         return self in (self.COMPLETED, self.FAILED, self.CANCELLED)
 
     @classmethod

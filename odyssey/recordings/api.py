@@ -1,4 +1,4 @@
-"""`client.recordings`: what was recorded, without a connection."""
+"""`client.recordings`: the account's recordings. Needs no connection."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 
 class Recordings:
-    """Recordings of the account. Needs an API key, no connection; safe to share between threads.
+    """The account's recordings. Needs an API key but no connection; safe to share between threads.
 
     Each call takes the client's `timeout`.
 
@@ -50,7 +50,8 @@ class Recordings:
         ValueError: there is no API key, or an argument is wrong.
         OdysseyAuthError: the key was refused.
         OdysseyServerError: the service failed, after three retries.
-        OdysseyConnectionError, OdysseyTimeoutError: the service can't be reached, or not in time.
+        OdysseyConnectionError: the service can't be reached.
+        OdysseyTimeoutError: it did not answer in time.
     """
 
     def __init__(
@@ -61,11 +62,11 @@ class Recordings:
         self._check_open = check_open
 
     def get(self, stream_id: str) -> Recording:
-        """The recording of a stream, with presigned addresses that are valid for about an hour.
+        """Gets the recording of a stream, with presigned URLs that are valid for about an hour.
 
         Raises:
-            OdysseyNotFoundError: there is none, or it is not ready yet: a few seconds after the
-                stream's end it is.
+            OdysseyNotFoundError: there is none, or it is not ready yet. It is a few seconds after
+                the stream's end; `wait` waits for it.
 
         Example:
             ```python
@@ -76,7 +77,7 @@ class Recordings:
         return self._get(stream_id, Deadline.after(self._timeout))
 
     def list(self, limit: int | None = None, offset: int | None = None) -> StreamRecordingsList:
-        """One page of recordings, newest first.
+        """Gets one page of recordings, newest first.
 
         Args:
             limit: the most on this page, 1 to 100; the service's default is 50.
@@ -101,13 +102,13 @@ class Recordings:
         return StreamRecordingsList.from_json(answer.json("the list of recordings"))
 
     def iterate(self, page_size: int = 100) -> Iterator[StreamRecordingInfo]:
-        """Every recording once, newest first, also while new ones are being made.
+        """Iterates over every recording once, newest first, even while new ones are being made.
 
-        One made after the iteration began may or may not be among them. Pages are asked for as
-        they are needed: 1,000 recordings take 10 requests.
+        A recording made after the iteration began may or may not be among them. Pages are
+        requested as they are needed: 1,000 recordings take 10 requests.
 
         Args:
-            page_size: recordings in a request, 1 to 100.
+            page_size: recordings per request, 1 to 100.
 
         Example:
             ```python
@@ -129,20 +130,20 @@ class Recordings:
         interval: float = 1.0,
         artifacts: Sequence[str] = ("video",),
     ) -> Recording:
-        """The recording, once it and the named artifacts exist.
+        """Waits until the recording and the named artifacts exist, and returns it.
 
-        A service that is out of reach for a moment is waited for as well.
+        It goes on waiting while the service is out of reach for a moment.
 
         Args:
             timeout: seconds; 0 looks once, None waits without limit.
-            interval: seconds between the first two looks; the pauses grow to five times that, and
-                vary a little.
+            interval: seconds between the first two looks. The pauses grow to five times that, with
+                jitter.
             artifacts: of `"video"`, `"events"`, `"thumbnail"` and `"preview"`.
 
         Raises:
             OdysseyTimeoutError: it was not there in time; the text names what was missing.
-            OdysseyServerError, OdysseyConnectionError, RateLimitError: the last look before the
-                time ran out failed like that.
+            OdysseyServerError, OdysseyConnectionError, RateLimitError: the last look within the
+                time failed.
 
         Example:
             ```python
@@ -172,27 +173,28 @@ class Recordings:
         artifact: str = "video",
         progress: ProgressCallback | bool | None = None,
     ) -> pathlib.Path:
-        """Fetches a file of a recording; returns where it is.
+        """Downloads a file of a recording, and returns its path.
 
-        It is written to `NAME.part`, which replaces `NAME` once it is complete: whatever goes
-        wrong, the program being interrupted or the disk full, a file that was there before is as
-        it was. After a cut it goes on where it was; an address that has expired is asked for anew.
-        Memory use is constant. Several threads may download different files at once.
+        The bytes go to `NAME.part`, which replaces `NAME` once it is complete. Whatever goes wrong,
+        even an interrupt or a full disk, a file that was there before stays as it was. After a cut
+        the download goes on where it was, and it renews an address that has expired. Memory use is
+        constant. Several threads may download different files at once.
 
         Args:
             recording_or_id: a recording, an entry of a list of them, or a stream's id.
-            path: a file; or a folder, one that exists or is written with a separator at its end,
-                for `STREAM_ID.mp4`, `.jsonl`, `.jpg` or `-preview.mp4`. Folders are made.
+            path: a file, or a folder for `STREAM_ID.mp4` (`.jsonl`, `.jpg`, `-preview.mp4`). A
+                folder is one that exists, or a path that ends with a separator; it is made if
+                missing.
             artifact: `"video"`, `"events"`, `"thumbnail"` or `"preview"`.
-            progress: True for a bar; or what is called, in this thread, with the bytes done and
-                the bytes there are (None if unknown). What it raises ends the download.
+            progress: True shows a bar. A callable is called, in this thread, with the bytes done
+                and the bytes in all (None if unknown); an exception from it ends the download.
 
         Raises:
             OdysseyNotFoundError: there is no such recording, or no such artifact of it.
             OdysseyTimeoutError: no byte came for the client's `timeout`.
             OdysseyConnectionError: it was cut several times in a row without a new byte.
-            OdysseyAuthError: the storage refused the address, the renewed one as well.
-            OdysseyError: the same file is being downloaded already.
+            OdysseyAuthError: the storage refused the address, and the renewed one too.
+            OdysseyError: another download to the same file is under way.
             OSError: the file can't be written.
 
         Example:
@@ -218,11 +220,11 @@ class Recordings:
         return target
 
     def events(self, recording_or_id: RecordingOrId) -> _Events:
-        """What was asked for in a recording, and when, in order.
+        """Reads the log of a recording: its prompts and their times, in order.
 
         Raises:
             OdysseyNotFoundError: there is no such recording, or no log of it.
-            OdysseyServerError: a line is broken; the error's `partial` has the events before it.
+            OdysseyServerError: a line is broken; `partial` has the events before it.
 
         Example:
             ```python
@@ -242,21 +244,23 @@ class Recordings:
         stop: int | None = None,
         step: int = 1,
     ) -> Iterator[VideoFrame]:
-        """Frames of a recording's video, or of a local video file, decoded one by one.
+        """Decodes the frames of a recording's video, or of a local video file, one by one.
 
         A recording is read straight from the storage, only as far as the frames need it, and never
-        into memory as a whole. What is not asked for is skipped by key frame. `index` is a frame's
-        position in the file, `timestamp_ms` its time in it; pixels are converted when they are
-        read. Closing the iterator, or dropping it, closes the connection and the file.
+        into memory as a whole; frames that are not wanted are skipped by key frame. `index` is a
+        frame's position in the file, `timestamp_ms` its time in it; pixels are converted when they
+        are read. Closing or dropping the iterator closes the connection and the file.
+
+        Arguments are checked at once; the other errors come when a frame is read.
 
         Args:
-            recording_or_id: a recording, an entry of a list of them, or a stream's id (a
-                str); or a `pathlib.Path` of a file.
-            start: the first frame, from 0, in the order in which they are shown.
-            stop: the frame before which to end; None for all.
+            recording_or_id: a recording, an entry of a list of them, or a stream's id (a str); or
+                a local file (a `pathlib.Path`).
+            start: the number of the first frame, counted from 0 in display order.
+            stop: the number to stop before; None for no limit.
             step: 2 for every second frame, and so on.
 
-        Raises (the last three when a frame is asked for):
+        Raises:
             ValueError, TypeError: an argument is wrong, such as a negative number.
             OdysseyNotFoundError: there is no such recording, or no video of it.
             OdysseyError: the video is empty or broken; or as `download`.
@@ -282,11 +286,11 @@ class Recordings:
         return frames_of_artifact(lambda: self._artifact(given, "video"), first, end, every)
 
     def thumbnail(self, recording_or_id: RecordingOrId) -> Array:
-        """A picture of a recording: uint8, (height, width, 3), RGB.
+        """Gets a picture of a recording: uint8, (height, width, 3), RGB.
 
         Raises:
             OdysseyNotFoundError: there is no such recording, or no thumbnail of it.
-            OdysseyServerError: it is no picture.
+            OdysseyServerError: it is no picture, or broken.
 
         Example:
             ```python
@@ -329,7 +333,7 @@ class Recordings:
 
 
 class _Waiting:
-    """What is still missing of a recording that is waited for."""
+    """Remembers what a recording still lacks, for the error at the end."""
 
     def __init__(self, stream_id: str, artifacts: Sequence[str]) -> None:
         self._stream_id = stream_id
@@ -338,7 +342,7 @@ class _Waiting:
         self._failure: OdysseyError | None = None
 
     def look(self, get: Callable[[], Recording], deadline: Deadline) -> Recording | None:
-        """The recording if it is whole. What may pass is kept instead of raised."""
+        """The recording if it is complete. An error that may pass is kept, not raised."""
         try:
             recording = get()
         except OdysseyNotFoundError:

@@ -1,4 +1,4 @@
-"""A file of a recording in the storage, behind a presigned URL."""
+"""A file of a recording in the storage, with its presigned URL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from odyssey.errors import (
 )
 from odyssey.models import Recording
 
-#: Name of an artifact → how its file is called, after the stream's id.
+#: Name of an artifact → what follows the stream's id in the name of its file.
 ENDINGS = {
     "video": ".mp4",
     "events": ".jsonl",
@@ -64,9 +64,15 @@ class _IdleLimit(Deadline):
 
 @attrs.frozen(eq=False)
 class Body:
-    """An answer of the storage whose bytes, from `at` on, are still to be read.
+    """An answer of the storage, unread.
 
-    `total` is the length of the whole file, None where it isn't told.
+    Attributes:
+        at: where in the file its bytes begin.
+        ranged: whether it is an answer to a range.
+        total: the length of the whole file, None where it isn't told.
+        tag: the version's entity tag.
+        resumable: whether the file can be read on from where this answer breaks off.
+        chunks: its bytes.
     """
 
     at: int
@@ -82,7 +88,11 @@ class Body:
 
 
 def url_of(recording: Recording, name: str) -> str:
-    """The address of an artifact; `OdysseyNotFoundError` where there is none."""
+    """The address of an artifact.
+
+    Raises:
+        OdysseyNotFoundError: the recording has none.
+    """
     url: str | None = getattr(recording, f"{name}_url")
     if url is None:
         raise OdysseyNotFoundError(
@@ -93,7 +103,7 @@ def url_of(recording: Recording, name: str) -> str:
 
 
 class Artifact:
-    """One file of a recording. Its address is renewed when the storage says that it has expired.
+    """One file of a recording. Renews its address when the storage says that it has expired.
 
     Args:
         renew: looks the recording up again, within a deadline.
@@ -210,7 +220,7 @@ class Artifact:
 
 
 def _as_they_come(response: requests.Response) -> Iterator[bytes] | None:
-    """The bytes of a body as soon as they are there: what came before a cut is not lost.
+    """Reads a body without waiting for full pieces, so that nothing is lost before a cut.
 
     None where urllib3 is too old for that.
     """

@@ -1,4 +1,4 @@
-"""A file of a recording, fetched whole: into any file object, or under a name on disk."""
+"""Downloads a file of a recording, into any file object or to a path on disk."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def fetch(
         reader: at the beginning of the file; its caller closes it.
         sink: an empty file; what is in it after an error is a part.
 
-    Raises: as `RangeReader`.
+    Raises:
+        OdysseyError: as the methods of `RangeReader`.
     """
     reader.start()
     done = 0
@@ -62,7 +63,7 @@ def fetch(
 
 
 def target_of(path: object, stem: str, name: str) -> Path:
-    """The file that `path` means: itself, or `stem` with the artifact's ending in that folder.
+    """The file that `path` means: itself, or a file in that folder, `stem` with its ending.
 
     A folder is one that exists, or is written with a separator at its end.
     """
@@ -74,7 +75,12 @@ def target_of(path: object, stem: str, name: str) -> Path:
 
 
 def check_path(path: object) -> str:
-    """`path` as text; `TypeError` for what is none, `ValueError` for an empty one."""
+    """`path` as text.
+
+    Raises:
+        TypeError: it is no path.
+        ValueError: it is empty.
+    """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a str or a path, not {type(path).__name__}")
     text = os.fsdecode(path)
@@ -86,12 +92,13 @@ def check_path(path: object) -> str:
 def download(reader: RangeReader, target: Path, report: ProgressCallback) -> None:
     """Fetches to `target.part` and renames that at the end; makes the folder if there is none.
 
-    Whatever goes wrong, a file that was there before is as it was, and no part is left.
+    Whatever goes wrong, a file that was there before stays as it was, and no part is left.
 
-    Raises: as `fetch`; `OSError` of the file system; `OdysseyError` while the same file is being
-        downloaded already.
+    Raises:
+        OdysseyError: as `fetch`, or the same file is being downloaded already.
+        OSError: of the file system.
     """
-    # Through links, so that two names of one file are one, and a link stays one.
+    # Links are followed, so that two names of one file count as one, and a link stays a link.
     real = Path(os.path.realpath(target))
     if real.exists() and not real.is_file():
         raise ValueError(f"path must be a file or a folder, and {target} is neither")
@@ -107,7 +114,7 @@ def download(reader: RangeReader, target: Path, report: ProgressCallback) -> Non
 
 
 class _PartFile:
-    """`NAME.part`, kept from other programs by a lock where the system has such."""
+    """`NAME.part`, locked against other programs where the system has such locks."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -144,7 +151,7 @@ class _PartFile:
             file.close()
 
     def _lock(self, file: BinaryIO) -> bool:
-        """Whether what was opened is still the part, and not a file renamed or removed since."""
+        """Whether `file` is still the one at the path, and was not renamed or removed since."""
         if not _POSIX:
             return True
         try:

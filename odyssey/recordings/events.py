@@ -1,4 +1,4 @@
-"""The events of a recording: what was asked for, and when."""
+"""The events of a recording: its prompts and their times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from odyssey.models.fields import kind
 
 
 class RecordingEvent(TypedDict, total=False):
-    """One line of a recording's events log. Fields that are not listed here are kept as they came.
+    """A line of a recording's events log. Fields that are not listed here are kept as they are.
 
     Keys:
         timestamp_ms: milliseconds from the stream's start.
@@ -30,11 +30,11 @@ class RecordingEvent(TypedDict, total=False):
 
 
 def parse_events(body: bytes, subject: str) -> list[RecordingEvent]:
-    """The events of a log in JSON lines; blank lines count for nothing.
+    """Parses a log in JSON lines; blank lines are skipped.
 
     Raises:
-        OdysseyServerError: a line is broken, such as a last one that was cut; the text names it,
-            and what came before is the error's `partial`.
+        OdysseyServerError: a line is broken, such as a last one that was cut. The text names the
+            line; `partial` has the events before it.
     """
     events: list[RecordingEvent] = []
     # Not splitlines: that breaks at characters which JSON allows within a text.

@@ -1,4 +1,4 @@
-"""The frames of a recording, straight from the storage, or of a file."""
+"""Decodes the frames of a recording, straight from the storage, or of a local file."""
 
 from __future__ import annotations
 
@@ -21,24 +21,29 @@ if TYPE_CHECKING:
 def frames_of_artifact(
     artifact: Callable[[], Artifact], start: int, stop: int | None, step: int
 ) -> Iterator[VideoFrame]:
-    """Decodes while it reads. `artifact` is looked up when the first frame is asked for."""
+    """Decodes a recording's video while reading it.
+
+    Args:
+        artifact: looks the video up; called when the first frame is asked for.
+        start, stop, step: which frames, by their numbers.
+    """
     with contextlib.ExitStack() as stack:
         source = artifact()
         file = _seekable(source, stack)
-        # What comes from outside is read as what it should be, not as what it claims to be.
+        # Read as MP4 whatever it claims to be: it comes from outside.
         yield from _decoded(file, source.title, source.stream_id, "mp4", start, stop, step)
 
 
 def frames_of_file(path: str, start: int, stop: int | None, step: int) -> Iterator[VideoFrame]:
-    """The same of a local file, in whatever format."""
+    """Decodes a local video file, in any format that libav reads."""
     with open(path, "rb") as file:
         yield from _decoded(file, path, None, None, start, stop, step)
 
 
 def _seekable(artifact: Artifact, stack: contextlib.ExitStack) -> SeekableFile:
-    """The artifact as a file: read by ranges, or where there are none, fetched to a temporary one.
+    """The artifact as a seekable file, which `stack` closes.
 
-    `stack` closes it.
+    It is read by ranges; a storage without them is copied to a temporary file first.
     """
     reader = RangeReader(artifact, seekable=True)
     stack.callback(reader.close)

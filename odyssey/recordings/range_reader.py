@@ -1,4 +1,4 @@
-"""A file of a recording as a file object over ranges of HTTP."""
+"""Reads a file of a recording over HTTP ranges, as a file object."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ READ_ON = 512 * 1024
 
 
 class RetryBudget:
-    """How often reading is tried again: a few times, each time it gets further anew."""
+    """Counts the tries: a few in a row, from the start again whenever new bytes came."""
 
     def __init__(self) -> None:
         self._furthest = 0
         self._failed = 0
 
     def reached(self, position: int) -> None:
-        """Bytes came, up to this position."""
+        """Notes that bytes up to this position came."""
         if position > self._furthest:
             self._furthest = position
             self._failed = 0
 
     def begin_at(self, position: int) -> None:
-        """Reading goes on elsewhere; what was reached before doesn't count."""
+        """Notes that reading goes on elsewhere: how far it got before doesn't count."""
         self._furthest = position
 
     def pause(self, error: OdysseyError, asked: float | None, deadline: Deadline) -> None:
-        """Waits a growing time, or what the service `asked` for; raises `error` if in vain."""
+        """Waits a growing time, or what the service `asked` for; raises `error` if there is no
+        try left, or no time.
+        """
         left = deadline.remaining()
         pause = pause_before(self._failed, asked)
         if self._failed >= RETRIES or (left is not None and pause >= left):
@@ -57,8 +59,8 @@ class RangeReader:
             Without it the file is read from its beginning to its end; where the storage can't go on
             in the middle, or has another version by then, reading starts over, and `tell` shows it.
 
-    Raises (each reading method):
-        OdysseyTimeoutError: no byte came for the artifact's `timeout`.
+    Raises:
+        OdysseyTimeoutError: when reading, no byte came for the artifact's `timeout`.
         OdysseyServerError: of a seekable file, the storage has another one by now.
         OdysseyError: the file isn't there, or the storage failed several times without a new byte.
     """
@@ -87,7 +89,7 @@ class RangeReader:
         return self._seekable
 
     def read(self, most: int) -> bytes:
-        """At least one byte and up to `most`; none at the end."""
+        """Reads at least one byte and up to `most`; returns none at the end."""
         while True:
             offset = self._at - self._chunk_at
             if 0 <= offset < len(self._chunk):
@@ -101,7 +103,7 @@ class RangeReader:
                 return b""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves without reading; returns the position."""
+        """Moves without reading, and returns the new position."""
         if whence == io.SEEK_END:
             self.start()
             if self.size is None:
@@ -125,7 +127,7 @@ class RangeReader:
             body.close()
 
     def _repeat(self, step: Callable[[Deadline], Refusal | None]) -> None:
-        """`step`, again after a failure that may pass."""
+        """Calls `step`, and again after a failure that may pass."""
         # Made for each step: between two of them the time is the caller's.
         deadline = Deadline.after(self._artifact.timeout)
         while True:
@@ -144,7 +146,7 @@ class RangeReader:
             self._budget.pause(refusal.error, refusal.retry_after, deadline)
 
     def _next_chunk(self, deadline: Deadline) -> Refusal | None:
-        """Loads the bytes at the present position; none at the end."""
+        """Loads the bytes at the present position; the chunk is empty at the end."""
         while True:
             here = self._chunk_at + len(self._chunk)
             if self._body is None or not here <= self._at <= here + READ_ON:

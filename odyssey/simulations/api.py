@@ -1,4 +1,4 @@
-"""`client.simulations`: videos rendered from scripts, without a connection."""
+"""`client.simulations`: videos rendered from scripts. Needs no connection."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ OnUpdate = Callable[[SimulationJobDetail], object]
 
 
 class Simulations:
-    """Simulations of the account. Needs an API key, no connection; safe to share between threads.
+    """The account's simulations. Needs an API key but no connection; safe to share between threads.
 
-    Each call but `wait` takes the client's `timeout`, and raises what those of `Recordings` raise.
+    Each call but `wait` takes the client's `timeout`; all raise what calls of `Recordings` raise.
 
     Example:
         ```python
@@ -69,19 +69,19 @@ class Simulations:
         portrait: bool = True,
         bypass_prompt_expansion: bool | None = None,
     ) -> SimulationJobDetail:
-        """Queues a job; returns it as the service took it.
+        """Queues a job, and returns it.
 
         Args:
-            script: one script: entries with `timestamp_ms` and one of `start` (a prompt and perhaps
-                an image, as in `start_stream`), `interact` (a prompt) and `end`. The first is a
-                start at 0, the last an end, whose time is the video's length.
-            scripts: several, rendered as one job; each makes a stream with its `script_index`.
-            script_url: the address of a script in JSON.
-            portrait: 704x1280, else 1280x704.
+            script: a list of entries, each with `timestamp_ms` and one of `start` (a prompt and
+                perhaps an image, as in `start_stream`), `interact` (a prompt) and `end`. The first
+                is a start at 0; the last is an end, at the video's length.
+            scripts: several scripts for one job; each makes a stream with its `script_index`.
+            script_url: the URL of a script in JSON.
+            portrait: whether the video is 704x1280; else it is 1280x704.
             bypass_prompt_expansion: asks the service not to rewrite the prompts.
 
         Raises:
-            ValueError: an argument is wrong: the text names the entry. Nothing was sent.
+            ValueError: an argument is wrong; the text names the entry. Nothing was sent.
             OdysseyAuthError: the key lacks the right.
             OdysseyUsageError: too many jobs are queued (10), or another limit of the account.
         """
@@ -107,7 +107,7 @@ class Simulations:
         return SimulationJobDetail.from_json(answer.json("the simulation"))
 
     def get(self, job_id: str) -> SimulationJobDetail:
-        """The job as it stands; its streams once it is completed.
+        """Gets a job; once it is completed, it has its streams.
 
         Raises:
             OdysseyNotFoundError: there is no such job.
@@ -128,11 +128,11 @@ class Simulations:
         limit: int | None = None,
         offset: int | None = None,
     ) -> SimulationJobsList:
-        """One page of jobs, newest first.
+        """Gets one page of jobs, newest first.
 
         Args:
-            status: only those with this status.
-            active: True for those that are not over yet.
+            status: only jobs with this status.
+            active: True for jobs that are not over yet.
             limit: the most on this page, 1 to 100; the service's default is 20.
             offset: how many to skip.
 
@@ -167,7 +167,7 @@ class Simulations:
         active: bool | None = None,
         page_size: int = 100,
     ) -> Iterator[SimulationJobInfo]:
-        """Every job once, newest first, also while jobs come and, with a filter, go.
+        """Iterates over every job once, newest first, even while jobs are added or change status.
 
         Example:
             ```python
@@ -187,7 +187,7 @@ class Simulations:
 
         Raises:
             OdysseyNotFoundError: there is no such job.
-            OdysseyRequestError: it is being rendered already, or over.
+            OdysseyRequestError: it is already being rendered, or over.
 
         Example:
             ```python
@@ -211,17 +211,17 @@ class Simulations:
         *,
         progress: bool = False,
     ) -> SimulationJobDetail:
-        """The job, once it is completed.
+        """Waits until the job is completed, and returns it.
 
         Args:
             timeout: seconds; None for no limit, 0 for one look.
             interval: seconds between the first two looks; the pauses grow from there.
-            on_update: called with the job, in this thread, whenever its status has changed.
+            on_update: is called with the job, in this thread, whenever its status has changed.
             progress: shows a bar with the status and the time.
 
         Raises:
             SimulationFailedError: it failed or was cancelled; its `job` says more.
-            OdysseyTimeoutError: it was not over in time; it goes on.
+            OdysseyTimeoutError: it was not over in time. The job goes on.
 
         Example:
             ```python
@@ -306,7 +306,7 @@ def _check_script_url(url: object) -> str:
 
 
 class _StatusBar:
-    """A line with the job's status and the time since; in notebooks tqdm's own kind."""
+    """A line of tqdm with the job's status and the time it has taken."""
 
     def __init__(self, job_id: str, *, shown: bool) -> None:
         self._bar: Any = None

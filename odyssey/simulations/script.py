@@ -1,4 +1,4 @@
-"""Scripts of simulations: checked whole before anything is sent. What is wrong is `ValueError`."""
+"""Checks the scripts of simulations before anything is sent; `ValueError` says what is wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LATEST = 2**53
 
 
 def prepare_script(script: object, *, portrait: bool, name: str = "script") -> list[dict[str, Any]]:
-    """The script as it is sent, with its picture encoded as those of streams are.
+    """Checks a script, and returns it as it is sent, with its picture encoded as for a stream.
 
     Raises:
         ValueError: an entry is wrong; the text names it, as in "script[2]".

@@ -1,4 +1,4 @@
-"""The pages."""
+"""The pages of the viewer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from odyssey.client import Odyssey
 from odyssey.errors import OdysseyError, OdysseyNotFoundError
 from odyssey.viewer.guard import Guard
-from odyssey.viewer.live import BOUNDARY, Live
+from odyssey.viewer.live import BOUNDARY, ViewerStream
 from odyssey.viewer.media import serve
 
 PAGE_SIZE = 12
@@ -20,8 +20,8 @@ PAGE_SIZE = 12
 FRESH_SECONDS = 15.0
 
 
-def make_app(client: Odyssey, live: Live, guard: Guard) -> Flask:
-    """The application, over a client that has a key."""
+def make_app(client: Odyssey, live: ViewerStream, guard: Guard) -> Flask:
+    """Makes the application, for a client that has a key."""
     app = Flask("odyssey.viewer")
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     guard.install(app)
@@ -69,7 +69,7 @@ def _add_recordings(app: Flask, client: Odyssey) -> None:
 
 
 def _local_time(text: str) -> str:
-    """A time of the service as this machine's clock shows it; as it is, where it is none."""
+    """Formats a time of the service as local time; leaves a text that is no time as it is."""
     try:
         time = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
@@ -78,7 +78,7 @@ def _local_time(text: str) -> str:
 
 
 def _event(event: dict[str, Any], length: float) -> dict[str, Any]:
-    """As the timeline shows it; what comes from the log may be anything."""
+    """An event as the timeline shows it; the log may hold anything."""
     time = event.get("timestamp_ms")
     seconds = time / 1000 if isinstance(time, (int, float)) else 0.0
     return {
@@ -89,7 +89,7 @@ def _event(event: dict[str, Any], length: float) -> dict[str, Any]:
     }
 
 
-def _add_live(app: Flask, live: Live) -> None:
+def _add_live(app: Flask, live: ViewerStream) -> None:
     @app.get("/live")
     def live_page() -> str:
         return render_template("live.html")
@@ -127,7 +127,7 @@ def _prompt() -> str:
 
 
 def _failed(error: Exception) -> tuple[Response | str, int]:
-    """Errors in words: as JSON where a script asked, as a page elsewhere."""
+    """Shows an error in words: as JSON to a script, else as a page."""
     if isinstance(error, HTTPException):
         status, text = error.code or 500, error.description or error.name
     elif isinstance(error, OdysseyNotFoundError):

@@ -1,4 +1,4 @@
-"""What other sites, and pages that pose as this one, are refused."""
+"""Refuses requests of other sites, and of pages that pose as this one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HEADERS = {
 
 
 class Guard:
-    """Checks each request: its Host (against DNS rebinding), and of a POST where it comes from.
+    """Checks the Host of each request (against DNS rebinding), and the origin of each POST.
 
     Args:
         host: the address that the server listens on.

@@ -1,4 +1,4 @@
-"""The one live stream of the viewer."""
+"""The viewer's live stream."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from odyssey.errors import OdysseyError, OdysseyStreamError, OdysseyTimeoutError
 
 CALL_SECONDS = 15.0
 END_SECONDS = 5.0
-#: A picture is sent again after that time without a new one: a page that is gone shows by it.
+#: The last picture is sent again after so long without a new one, to notice a page that is gone.
 REPEAT_SECONDS = 2.0
 QUALITY = 82
 BOUNDARY = "frame"
 
 
 class Phase(enum.Enum):
-    """Where the stream stands."""
+    """State of the stream."""
 
     IDLE = "idle"
     STARTING = "starting"
@@ -34,7 +34,7 @@ class Phase(enum.Enum):
 
 @attrs.define(eq=False)
 class Prompt:
-    """A prompt, and what became of it."""
+    """A prompt and its result."""
 
     text: str
     at: float  # seconds since the stream was asked for
@@ -43,8 +43,8 @@ class Prompt:
     error: str | None = None
 
 
-class Live:
-    """Starts, steers and ends a stream; safe to call from any thread. Nothing waits for ever."""
+class ViewerStream:
+    """Starts, steers and ends one stream at a time; safe to call from any thread."""
 
     def __init__(self, client: Odyssey) -> None:
         self._client = client
@@ -57,7 +57,7 @@ class Live:
         self._error: str | None = None
 
     def start(self, prompt: str, *, portrait: bool) -> None:
-        """Connects and starts; raises what was refused."""
+        """Connects and starts a stream."""
         with self._lock:
             self._settle()
             if self._phase is not Phase.IDLE:
@@ -87,7 +87,7 @@ class Live:
             self._stream, self._phase = stream, Phase.LIVE
 
     def interact(self, text: str) -> None:
-        """Sends a prompt; returns when it is acknowledged."""
+        """Sends a prompt, and returns when it is acknowledged."""
         with self._lock:
             self._settle()
             if self._phase is not Phase.LIVE:
@@ -122,7 +122,7 @@ class Live:
                 self._phase = Phase.IDLE
 
     def state(self) -> dict[str, Any]:
-        """As the page shows it."""
+        """The state as the page shows it."""
         with self._lock:
             self._settle()
             stream = self._stream
@@ -135,7 +135,7 @@ class Live:
             }
 
     def pictures(self) -> Iterator[bytes]:
-        """The parts of an MJPEG answer, until the stream ends. Closing it frees the queue."""
+        """Yields the parts of an MJPEG answer until the stream ends."""
         with self._client.subscribe(maxsize=1) as frames:
             part = b""
             while True:
@@ -155,7 +155,7 @@ class Live:
                 yield part
 
     def _settle(self) -> None:
-        """The service may have ended the stream by itself. Called with the lock held."""
+        """Notices that the service has ended the stream. Called with the lock held."""
         if self._phase is Phase.LIVE and self._stream is not None and not self._stream.is_active:
             self._phase = Phase.IDLE
             self._error = self._error or "the stream was ended by the service, or was lost"

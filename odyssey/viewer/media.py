@@ -1,4 +1,4 @@
-"""Files of recordings, handed through: neither key nor signed address reaches the page."""
+"""Passes files of recordings on, so that neither key nor signed URL reaches the page."""
 
 from __future__ import annotations
 
@@ -18,8 +18,13 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def serve(client: Odyssey, stream_id: str, name: str, asked: str | None, *, save: bool) -> Response:
-    """The answer for the file `name`; `asked` is the Range header. Other ranges than one from a
-    byte on are answered with the whole file, as HTTP allows.
+    """Answers a request for a file of a recording.
+
+    Args:
+        name: of the artifact.
+        asked: the Range header. One range from a byte on is served; anything else gets the whole
+            file, as HTTP allows.
+        save: whether the browser saves the file rather than shows it.
     """
     if name not in TYPES:
         abort(404, "A recording has no such file.")

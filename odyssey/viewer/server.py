@@ -10,23 +10,23 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from odyssey.client import Odyssey
 from odyssey.viewer.app import make_app
 from odyssey.viewer.guard import Guard
-from odyssey.viewer.live import Live
+from odyssey.viewer.live import ViewerStream
 
 
 class _Quiet(WSGIRequestHandler):
-    """Prints no line for each request."""
+    """Logs no requests."""
 
     def log(self, type: str, message: str, *args: object) -> None:
         pass
 
 
 class Viewer:
-    """Serves the page from `with` on, on a thread of its own, until it is left.
+    """Serves the page on a thread of its own while its `with` block runs.
 
     Args:
-        client: one with a key, not connected; the caller closes it.
+        client: has a key and is not connected; the caller closes it.
         port: 0 for a free one.
-        host: the address to listen on. Whoever reaches it uses the client's key.
+        host: the address to listen on. Whoever can reach it uses the client's key.
 
     Raises:
         OSError: the address is taken, or not this machine's.
@@ -40,7 +40,7 @@ class Viewer:
     """
 
     def __init__(self, client: Odyssey, port: int = 0, host: str = "127.0.0.1") -> None:
-        self._live = Live(client)
+        self._live = ViewerStream(client)
         self._server = make_server(host, port, lambda *_: [], threaded=True, request_handler=_Quiet)
         self.port: int = self._server.server_port
         self._server.app = make_app(client, self._live, Guard(host, self.port))
@@ -60,7 +60,7 @@ class Viewer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Takes no more requests; closing the client then ends the stream and the answers."""
+        """Stops taking requests; closing the client then ends the stream and open answers."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
