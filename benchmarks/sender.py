@@ -14,8 +14,8 @@ from benchmarks import clip as clips
 from benchmarks.stamps import Stamps
 from odyssey.emulator import Emulator
 from odyssey.emulator.live import streamer
-from odyssey.emulator.live.stream import LiveStream
-from odyssey.emulator.live.track import StreamerTrack
+from odyssey.emulator.live.live_stream import LiveStream
+from odyssey.emulator.live.streamer_track import StreamerTrack
 
 
 class ClipTrack(StreamerTrack):

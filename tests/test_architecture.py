@@ -145,6 +145,40 @@ def test_the_emulator_never_imports_the_client() -> None:
             ), f"{path.name} imports {name}"
 
 
+# The emulator's own rooms, from the bottom up.
+EMULATOR_LAYERS = (
+    {"faults", "limits", "refusals", "ice", "painting"},
+    {"tokens"},
+    {"settings"},
+    {"encoder"},
+    {"recordings", "broadcast"},
+    {"live"},
+    {"simulations"},
+    {"rest"},
+    {"service"},
+    {"server"},
+    {"__init__"},
+)
+
+
+def emulator_room(part: str) -> int:
+    for number, layer in enumerate(EMULATOR_LAYERS):
+        if part in layer:
+            return number
+    raise AssertionError(f"odyssey.emulator.{part} has no layer yet: place it in EMULATOR_LAYERS")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "emulator").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_the_emulators_imports_point_down(path: Path) -> None:
+    part = path.relative_to(ROOT / "emulator").parts[0].removesuffix(".py")
+    for name, _ in imports(path):
+        reached = name.split(".")
+        if reached[:2] == ["odyssey", "emulator"] and reached[2] != part:
+            assert emulator_room(reached[2]) < emulator_room(part), f"{part} imports {name}"
+
+
 def test_the_emulator_loads_nothing_of_the_client() -> None:
     """What it shares with the client, the writing of videos, brings no more of it along."""
     script = """

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from odyssey.cli._output import json_option, print_json
 from odyssey.cli._service import Codec, on_sigterm, serving
 
+if TYPE_CHECKING:
+    from odyssey.emulator.faults import Faults, Value
+
 SNIPPET = """\
 from odyssey import Odyssey
 with Odyssey().connect() as client, client.stream("A cat on a windowsill") as stream:
     stream.frames.latest().to_image().save("cat.png")"""
+_INDENT = 2
 
 
 @click.command()
@@ -65,12 +71,10 @@ def emulator(
       odyssey emulator --port 8080 --data-dir recordings
       odyssey emulator --fault queue:n=3 --fault socket-cut:after=5
     """  # noqa: D301 - click wants the character
-    from odyssey.cli import _faults  # what other commands have no use for
-
     if list_faults:
-        _faults.list_faults(as_json=as_json)
+        _list_faults(as_json=as_json)
         return
-    wanted = _faults.switched_on(faults)
+    wanted = _switched_on(faults)
     terminated = threading.Event()
     with (
         on_sigterm(terminated.set),
@@ -81,7 +85,7 @@ def emulator(
         else:
             click.echo(_how_to_use(server.url, server.api_key))
             if faults:
-                click.echo(f"\nFaults that are on: {_faults.describe_faults(wanted)}")
+                click.echo(f"\nFaults that are on: {_described(wanted)}")
         # With a timeout, because on Windows Ctrl-C does not wake a wait that has none.
         while not terminated.wait(0.5):
             pass
@@ -100,3 +104,61 @@ def _how_to_use(url: str, api_key: str) -> str:
         SNIPPET,
     ]
     return "\n".join(lines)
+
+
+def _switched_on(texts: Sequence[str]) -> Faults:
+    """The faults that are written as `NAME[:param=value[,param=value]]`, switched on.
+
+    Raises:
+        click.UsageError: one makes no sense.
+    """
+    from odyssey.emulator.faults import Faults, named
+
+    faults = Faults()
+    for text in texts:
+        name, _, rest = text.partition(":")
+        try:
+            faults.switch_on(name, **named(name).parse(_given(rest)))
+        except ValueError as exc:
+            raise click.UsageError(f"--fault {text}: {exc}") from exc
+    return faults
+
+
+def _given(text: str) -> dict[str, str]:
+    given = {}
+    for part in text.split(",") if text else ():
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"expected parameter=value, got {part!r}")
+        given[name.strip()] = value.strip()
+    return given
+
+
+def _described(faults: Faults) -> str:
+    """What is on, in one line."""
+    return "; ".join(
+        " ".join([fault.name, *(assignment(n, v) for n, v in fault.parameters.items())])
+        for fault in faults.switched_on
+    )
+
+
+def _list_faults(*, as_json: bool) -> None:
+    """Prints all names with what they do, and below each its parameters with their defaults."""
+    from odyssey.emulator.faults import CATALOGUE
+
+    if as_json:
+        print_json([fault.as_json() for fault in CATALOGUE.values()])
+        return
+    width = max(len(name) for name in CATALOGUE) + _INDENT
+    for fault in CATALOGUE.values():
+        click.echo(fault.name.ljust(width) + fault.description)
+        if fault.parameters:
+            assignments = (assignment(p.name, p.default) for p in fault.parameters)
+            click.echo(" " * width + "  ".join(assignments))
+
+
+def assignment(name: str, value: Value) -> str:
+    """A parameter and its value, as `--fault` takes them."""
+    if value is None or isinstance(value, bool):
+        return f"{name}={str(value).lower()}"
+    return f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"

@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 import attrs
 
-from odyssey.emulator.faults import Faults, Live
+from odyssey.emulator.faults import Faults
+from odyssey.emulator.faults.switchboard import RunningEmulator
 from odyssey.emulator.limits import Limits
-from odyssey.emulator.live.signaling import ConnectionSnapshot
+from odyssey.emulator.live.client_connection import ConnectionSnapshot
 from odyssey.emulator.recordings.folder import DataFolder
 from odyssey.emulator.recordings.store import Store
 from odyssey.emulator.service import Service
@@ -257,7 +258,7 @@ class Emulator:
             self._last_snapshots = service.snapshots()
             self._last_telemetry = list(service.telemetry)
 
-    def _strike(self, action: Callable[[Live], None]) -> None:
+    def _strike(self, action: Callable[[RunningEmulator], None]) -> None:
         self._call(action)
 
 

@@ -12,8 +12,8 @@ from aiohttp import WSCloseCode, web
 from odyssey.emulator.broadcast.broadcasts import Broadcaster, Broadcasts
 from odyssey.emulator.faults import SocketRefused
 from odyssey.emulator.live.archive import Archive
+from odyssey.emulator.live.client_connection import ClientConnection, ConnectionSnapshot
 from odyssey.emulator.live.sessions import Sessions
-from odyssey.emulator.live.signaling import Connection, ConnectionSnapshot
 from odyssey.emulator.recordings.presigned import FileServer, UrlSigner
 from odyssey.emulator.recordings.store import Store
 from odyssey.emulator.refusals import refused
@@ -37,7 +37,7 @@ _RECORDINGS_SECONDS = 1.0
 
 
 class Service:
-    """The running emulator. Also what the faults that strike at once work on (`faults.Live`)."""
+    """The running emulator, a `RunningEmulator` for the faults that strike at once."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         secret = store.secret()
@@ -51,7 +51,7 @@ class Service:
         self._session_tokens = SessionTokens(secret)
         self._signer = UrlSigner(secret)
         self._ice_servers = IceServerList(settings.faults)
-        self._connections: list[Connection | ConnectionSnapshot] = []
+        self._connections: list[ClientConnection | ConnectionSnapshot] = []
         self._tasks: set[asyncio.Future[Any]] = set()
         self._runner = web.AppRunner(
             self._application(), access_log=None, handle_signals=False, shutdown_timeout=0.2
@@ -82,7 +82,7 @@ class Service:
         await self._archive.close(_RECORDINGS_SECONDS)
 
     def snapshots(self) -> list[ConnectionSnapshot]:
-        return [c.snapshot() if isinstance(c, Connection) else c for c in self._connections]
+        return [c.snapshot() if isinstance(c, ClientConnection) else c for c in self._connections]
 
     # What strikes at once
 
@@ -120,7 +120,9 @@ class Service:
         if session.attached:
             raise refused(409, "the session is connected already")
         broadcaster = Broadcaster(self._broadcasts, self._settings.faults, origin(request))
-        connection = Connection(session, self._settings, self._sessions, self._archive, broadcaster)
+        connection = ClientConnection(
+            session, self._settings, self._sessions, self._archive, broadcaster
+        )
         self._connections.append(connection)
         try:
             return await connection.run(request)
@@ -161,10 +163,10 @@ class Service:
         )
         return application
 
-    def _live(self) -> list[Connection]:
-        return [c for c in self._connections if isinstance(c, Connection)]
+    def _live(self) -> list[ClientConnection]:
+        return [c for c in self._connections if isinstance(c, ClientConnection)]
 
-    def _remember(self, ended: Connection) -> None:
+    def _remember(self, ended: ClientConnection) -> None:
         """Keep what is to be known of a connection, and free the rest."""
         self._connections[self._connections.index(ended)] = ended.snapshot()
         past = [c for c in self._connections if isinstance(c, ConnectionSnapshot)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from odyssey.cli._faults import assignment
+from odyssey.cli.emulator import assignment
 from odyssey.emulator.faults import CATALOGUE
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import attrs
 
 from odyssey import Odyssey
 from odyssey.emulator import Emulator, faults
-from odyssey.emulator.faults.stream import Reply
+from odyssey.emulator.faults.stream_faults import Reply
 from tests.matrix.terms import LIVE, STREAMING, Call
 from tests.support.helpers import in_thread
 

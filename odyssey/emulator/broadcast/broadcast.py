@@ -17,7 +17,7 @@ from typing import Any
 import av
 
 from odyssey.emulator.broadcast.hls import HlsOutput
-from odyssey.emulator.broadcast.spectator import Spectator
+from odyssey.emulator.broadcast.spectator_peer import SpectatorPeer
 from odyssey.emulator.settings import Codec
 
 __all__ = ["Broadcast"]
@@ -40,7 +40,7 @@ class Broadcast:
         self._encoder_key_frame = request_key_frame
         self._key_wanted = False
         self._last_key = 0.0
-        self._spectators: dict[str, Spectator] = {}
+        self._spectators: dict[str, SpectatorPeer] = {}
         self._watches: set[asyncio.Task[None]] = set()
         self._hls: HlsOutput | None = None
         self._folder: Path | None = None
@@ -68,7 +68,7 @@ class Broadcast:
 
         Raises what aiortc does for an offer that can't be answered.
         """
-        spectator = Spectator(self._codec, self._request_key_frame)
+        spectator = SpectatorPeer(self._codec, self._request_key_frame)
         id_ = uuid.uuid4().hex
         self._spectators[id_] = spectator
         try:
@@ -125,7 +125,7 @@ class Broadcast:
         if self._key_wanted and time.monotonic() - self._last_key >= _KEY_FRAME_INTERVAL:
             self._encoder_key_frame()
 
-    async def _watch(self, id_: str, spectator: Spectator) -> None:
+    async def _watch(self, id_: str, spectator: SpectatorPeer) -> None:
         """Free the session of a spectator that never came, is gone, or has seen it all."""
         try:
             await asyncio.wait_for(spectator.connected.wait(), _CONNECT_SECONDS)

@@ -6,16 +6,17 @@ import asyncio
 import contextlib
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
+import av
 from aiohttp import web
 
 from odyssey.emulator.broadcast.broadcast import Broadcast
 from odyssey.emulator.broadcast.hls import PLAYLIST
 from odyssey.emulator.faults import BroadcastIncomplete, Faults
-from odyssey.emulator.live.stream import LiveStream
-from odyssey.emulator.live.track import StreamerTrack
 from odyssey.emulator.refusals import refused
 from odyssey.emulator.settings import Settings
 
@@ -52,11 +53,10 @@ class Broadcasts:
         broadcast = self._broadcasts.get(stream_id)
         return 0 if broadcast is None else broadcast.spectator_count
 
-    def begin(self, stream: LiveStream, track: StreamerTrack) -> Broadcast:
-        """Let a stream be watched."""
-        broadcast = Broadcast(stream.id, self._settings.codec, track.request_key_frame)
-        self._broadcasts[stream.id] = broadcast
-        stream.on_packet = broadcast.put
+    def begin(self, stream_id: str, request_key_frame: Callable[[], None]) -> Broadcast:
+        """Lets a stream be watched whose packets go to `put` of what is returned."""
+        broadcast = Broadcast(stream_id, self._settings.codec, request_key_frame)
+        self._broadcasts[stream_id] = broadcast
         return broadcast
 
     def end(self, stream_id: str) -> None:
@@ -173,10 +173,16 @@ class Broadcaster:
     _faults: Faults
     _origin: str
 
-    def begin(self, stream: LiveStream, track: StreamerTrack) -> dict[str, str | None]:
-        """Let a stream be watched; the fields of the message that says so."""
-        broadcast = self._broadcasts.begin(stream, track)
-        url = f"{self._origin}/broadcasts/{stream.id}"
+    def begin(
+        self, stream_id: str, request_key_frame: Callable[[], None]
+    ) -> tuple[Callable[[av.Packet[Any]], None], dict[str, str | None]]:
+        """Lets a stream be watched.
+
+        Returns:
+            What takes the stream's packets, and the fields of the message that announces it.
+        """
+        broadcast = self._broadcasts.begin(stream_id, request_key_frame)
+        url = f"{self._origin}/broadcasts/{stream_id}"
         fields: dict[str, str | None] = {
             "broadcast_url": f"{url}/hls/{PLAYLIST}?token={broadcast.token}",
             "webrtc_url": url,
@@ -184,17 +190,16 @@ class Broadcaster:
         }
         if fault := self._faults.take(BroadcastIncomplete):
             fields[fault.missing] = None
-        return fields
+        return broadcast.put, fields
 
-    def end(self, stream: LiveStream) -> None:
-        """The stream is over."""
-        self._broadcasts.end(stream.id)
+    def end(self, stream_id: str) -> None:
+        """Ends the broadcast of a stream that is over, if there is one."""
+        self._broadcasts.end(stream_id)
 
-    def kill_peers(self, stream: LiveStream | None) -> None:
-        """Let the stream's spectators hear nothing more."""
-        if stream is not None:
-            self._broadcasts.kill_peers(stream.id)
+    def kill_peers(self, stream_id: str) -> None:
+        """Silences the peers of the stream's spectators."""
+        self._broadcasts.kill_peers(stream_id)
 
-    def spectator_count(self, stream: LiveStream | None) -> int:
+    def spectator_count(self, stream_id: str) -> int:
         """The WHEP sessions of a stream."""
-        return 0 if stream is None else self._broadcasts.spectator_count(stream.id)
+        return self._broadcasts.spectator_count(stream_id)

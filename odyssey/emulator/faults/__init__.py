@@ -16,7 +16,7 @@ from odyssey.emulator.faults.base import Fault, Target, TimedFault
 from odyssey.emulator.faults.catalogue import CATALOGUE, named
 from odyssey.emulator.faults.named import NamedFault
 from odyssey.emulator.faults.parameters import Parameter, Value
-from odyssey.emulator.faults.rest import (
+from odyssey.emulator.faults.rest_faults import (
     DownloadCut,
     HttpDelay,
     HttpDrop,
@@ -34,7 +34,7 @@ from odyssey.emulator.faults.rest import (
     UrlExpired,
     UsageError,
 )
-from odyssey.emulator.faults.signaling import (
+from odyssey.emulator.faults.signaling_faults import (
     ConnectionLimit,
     ErrorInsteadOfOffer,
     Junk,
@@ -46,7 +46,7 @@ from odyssey.emulator.faults.signaling import (
     SocketDroppedBeforeOffer,
     SocketRefused,
 )
-from odyssey.emulator.faults.stream import (
+from odyssey.emulator.faults.stream_faults import (
     BroadcastIncomplete,
     DuplicateReply,
     FreezeVideo,
@@ -61,7 +61,7 @@ from odyssey.emulator.faults.stream import (
     TrackEnded,
     WithholdReply,
 )
-from odyssey.emulator.faults.switchboard import Faults, Live, SwitchedOn
+from odyssey.emulator.faults.switchboard import Faults, SwitchedOn
 
 __all__ = [
     "CATALOGUE",
@@ -80,7 +80,6 @@ __all__ = [
     "IceServers",
     "Junk",
     "KeyFrameLost",
-    "Live",
     "LosePacket",
     "NamedFault",
     "NoChannel",

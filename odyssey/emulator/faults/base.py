@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import attrs
 
-__all__ = ["Fault", "Target", "TimedFault"]
+from odyssey.emulator.faults.parameters import parameter
+
+__all__ = ["LONGEST", "Fault", "Target", "TimedFault", "after"]
+
+LONGEST = 86_400.0  # seconds of any parameter
+
+
+def after(default: float) -> Any:
+    """The field of a timed fault that says when it strikes."""
+    description = "seconds from a stream's start; one that runs already is struck now"
+    return parameter(description, default, least=0, most=LONGEST)
 
 
 @attrs.frozen(kw_only=True)
@@ -18,12 +29,12 @@ class Fault:
 class TimedFault(Fault):
     """A fault that strikes in the course of a stream, each stream once.
 
-    One that runs when the fault is switched on is struck at once, one that starts later `after`
-    seconds after its start. A connection that has no stream when the fault is switched on is struck
-    with `after` 0 only, and then at once.
+    A stream that runs when the fault is switched on is struck at once, one that starts later
+    `after` seconds after its start. A connection that has no stream when the fault is switched on
+    is struck with `after` 0 only, and then at once.
     """
 
-    after: float = attrs.field(default=2.0, validator=attrs.validators.ge(0))
+    after: float = after(2.0)
 
     def is_due(self, switched_on: float, target: Target) -> bool:
         """Whether it strikes now, having been switched on then (monotonic seconds)."""
@@ -35,9 +46,11 @@ class TimedFault(Fault):
 
 @attrs.frozen(kw_only=True)
 class Target:
-    """What timed faults strike: a stream, a connection without one (`idle`), or a token.
+    """What timed faults strike: a stream, a connection without one, or a token.
 
-    since: when it began (monotonic seconds).
+    Attributes:
+        since: when it began (monotonic seconds).
+        idle: whether it is a connection without a stream.
     """
 
     id: str = attrs.field(repr=False)

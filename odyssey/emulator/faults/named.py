@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from odyssey.emulator.faults.base import Fault
-from odyssey.emulator.faults.parameters import Parameter, Value
+from odyssey.emulator.faults.parameters import Parameter, Value, parameters_of
 
 __all__ = ["NamedFault"]
 
 
 @attrs.frozen(eq=False)
 class NamedFault:
-    """A fault of the catalogue: its name, what it does in a line, and its parameters."""
+    """A fault of the catalogue: its name, what it does in a line, and its class.
+
+    Attributes:
+        name: what it is switched by.
+        description: what goes wrong.
+        kind: the class of the fault. Its fields are the parameters.
+        fixed: fields that have this value under this name, and are no parameters.
+        defaults: of parameters, in place of those of the fields.
+        count: on how many occasions it strikes; None for one that lasts until it is switched off.
+        parameters: what may be given.
+    """
 
     name: str
     description: str
-    _make: Callable[..., Fault]
-    parameters: tuple[Parameter, ...] = ()
-    _count: Parameter | None = None
+    kind: type[Fault]
+    fixed: Mapping[str, Value] = attrs.field(factory=dict, kw_only=True)
+    defaults: Mapping[str, Value] = attrs.field(factory=dict, kw_only=True)
+    count: Parameter | None = attrs.field(default=None, kw_only=True)
+    parameters: tuple[Parameter, ...] = attrs.field(init=False)
+
+    @parameters.default
+    def _parameters(self) -> tuple[Parameter, ...]:
+        fields = parameters_of(self.kind, **self.defaults)
+        own = [parameter for parameter in fields if parameter.name not in self.fixed]
+        return (*own, *([] if self.count is None else [self.count]))
 
     def values(self, given: Mapping[str, object]) -> dict[str, Value]:
         """All parameters, those not given with their defaults.
 
-        Raises ValueError for a name or a value that is wrong; it says what there is.
+        Raises:
+            ValueError: a name or a value is wrong; the text says what there is.
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in given:
@@ -38,7 +57,11 @@ class NamedFault:
             raise ValueError(f"{self.name}: {exc}; {self._what_there_is()}") from None
 
     def parse(self, texts: Mapping[str, str]) -> dict[str, Value]:
-        """The values that texts stand for, as of a command line. Raises ValueError, as `values`."""
+        """The values that texts stand for, as of a command line.
+
+        Raises:
+            ValueError: as `values`.
+        """
         known = {parameter.name: parameter for parameter in self.parameters}
         try:
             read = {n: known[n].parse(text) if n in known else text for n, text in texts.items()}
@@ -49,12 +72,13 @@ class NamedFault:
     def make(self, values: Mapping[str, Value]) -> tuple[Fault, int | None]:
         """The fault for all of its values, and on how many occasions it strikes.
 
-        Raises ValueError for values that the fault refuses.
+        Raises:
+            ValueError: the fault refuses a value.
         """
         fields = dict(values)
-        times = None if self._count is None else fields.pop(self._count.name)
+        times = None if self.count is None else fields.pop(self.count.name)
         assert times is None or isinstance(times, int)
-        return self._make(**fields), times
+        return self.kind(**self.fixed, **fields), times
 
     def as_json(self) -> dict[str, Any]:
         """As the emulator's HTTP side and `odyssey emulator --list-faults --json` show it."""

@@ -1,26 +1,57 @@
-"""The parameters of named faults: their types, defaults and limits."""
+"""The parameters of faults: fields of the fault classes, with a description and limits."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import attrs
 
-__all__ = ["Parameter", "Value"]
+__all__ = ["Parameter", "Value", "parameter", "parameters_of"]
 
 Value = int | float | str | bool | None
+
+
+def parameter(
+    description: str = "",
+    default: Any = attrs.NOTHING,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    validator: Any = None,
+) -> Any:
+    """A field of a fault that faults by name have as a parameter.
+
+    Args:
+        description: what `--list-faults` says of it.
+        default: its value when none is given.
+        least: of a number, included.
+        most: of a number, included.
+        validator: one more, as `attrs.field` takes it.
+    """
+    within = [
+        *([] if least is None else [attrs.validators.ge(least)]),
+        *([] if most is None else [attrs.validators.le(most)]),
+    ]
+    checks = [attrs.validators.optional(check) for check in within]
+    if validator is not None:
+        checks.append(validator)
+    metadata = {"description": description, "least": least, "most": most}
+    return attrs.field(default=default, validator=checks, metadata=metadata)
 
 
 @attrs.frozen(kw_only=True)
 class Parameter:
     """One parameter of a named fault.
 
-    type: int, float, str or bool.
-    default: its value when none is given.
-    optional: whether None can be given.
-    choices: the texts there are to choose from; empty for any.
-    least, most: of a number, both included.
+    Attributes:
+        type: int, float, str or bool.
+        default: its value when none is given.
+        optional: whether None can be given.
+        choices: the texts there are to choose from; empty for any.
+        least: of a number, included.
+        most: of a number, included.
     """
 
     name: str
@@ -33,7 +64,11 @@ class Parameter:
     optional: bool = False
 
     def read(self, value: object) -> Value:
-        """The value as it is used. Raises ValueError for another type, or beyond the limits."""
+        """The value as it is used.
+
+        Raises:
+            ValueError: it is of another type, or beyond the limits.
+        """
         if value is None and self.optional:
             return None
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
@@ -47,7 +82,11 @@ class Parameter:
         return value
 
     def parse(self, text: str) -> Value:
-        """The value that a text stands for, as of a command line. Raises ValueError."""
+        """The value that a text stands for, as of a command line.
+
+        Raises:
+            ValueError: it stands for none.
+        """
         if self.optional and text.lower() == "none":
             return None
         try:
@@ -86,6 +125,32 @@ class Parameter:
 
     def _refusal(self, value: object) -> ValueError:
         return ValueError(f"{self.name}: expected {self.expected}, got {value!r}")
+
+
+def parameters_of(kind: type, **given: Value) -> tuple[Parameter, ...]:
+    """The parameters of a class of faults, in the order of its fields.
+
+    Args:
+        kind: the class.
+        given: defaults in place of those of the fields. An optional field that gets one wants a
+            value.
+    """
+    hints = get_type_hints(kind)
+    fields = [field for field in attrs.fields(kind) if "description" in field.metadata]
+    return tuple(_parameter_of(field, hints[field.name], given) for field in fields)
+
+
+def _parameter_of(field: attrs.Attribute[Any], hint: Any, given: dict[str, Value]) -> Parameter:
+    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
+    choices = tuple(kinds) if get_origin(hint) is Literal else ()
+    return Parameter(
+        name=field.name,
+        type=str if choices else kinds[0],
+        default=given.get(field.name, field.default),
+        choices=choices,
+        optional=hint not in (*kinds, Literal[choices]) and field.name not in given,
+        **field.metadata,
+    )
 
 
 _AS_TYPE: dict[type, Any] = {

@@ -12,12 +12,12 @@ import attrs
 from odyssey.emulator.faults.base import Fault, Target, TimedFault
 from odyssey.emulator.faults.catalogue import named
 from odyssey.emulator.faults.parameters import Value
-from odyssey.emulator.faults.rest import HttpFault
+from odyssey.emulator.faults.rest_faults import HttpFault
 
-__all__ = ["Faults", "Live", "SwitchedOn"]
+__all__ = ["Faults", "RunningEmulator", "SwitchedOn"]
 
 
-class Live(Protocol):
+class RunningEmulator(Protocol):
     """The running emulator, for what strikes at once. Its methods run on the emulator's loop."""
 
     def revoke_tokens(self) -> None: ...
@@ -30,7 +30,7 @@ class Live(Protocol):
 F = TypeVar("F", bound=Fault)
 H = TypeVar("H", bound=HttpFault)
 T = TypeVar("T", bound=TimedFault)
-_Call = Callable[[Callable[[Live], None]], None]
+_Call = Callable[[Callable[[RunningEmulator], None]], None]
 
 
 @attrs.frozen(kw_only=True)
@@ -175,28 +175,28 @@ class Faults:
 
     def revoke_tokens(self) -> None:
         """Refuse all bearer tokens issued so far (401)."""
-        self._strike(lambda live: live.revoke_tokens())
+        self._strike(lambda emulator: emulator.revoke_tokens())
 
     def cut_sockets(self, code: int | None = None, *, keep_media: bool = False) -> None:
         """Close all signaling sockets with a code, or cut them without one (None).
 
         With `keep_media` the video and the data channels go on.
         """
-        self._strike(lambda live: live.cut_sockets(code, keep_media))
+        self._strike(lambda emulator: emulator.cut_sockets(code, keep_media))
 
     def kill_peers(self) -> None:
         """Let all peers fall silent, spectators' too: no media, no data, no ICE; the sockets stay
         open.
         """
-        self._strike(lambda live: live.kill_peers())
+        self._strike(lambda emulator: emulator.kill_peers())
 
     def fail_streams(self, reason: str, message: str = "injected") -> None:
         """Send `interactive_stream_error` on all connections; their streams go on."""
-        self._strike(lambda live: live.fail_streams(reason, message))
+        self._strike(lambda emulator: emulator.fail_streams(reason, message))
 
     def send_junk(self) -> None:
         """Send what `Junk` sends, once, on every socket and data channel."""
-        self._strike(lambda live: live.send_junk())
+        self._strike(lambda emulator: emulator.send_junk())
 
     def bind(self, call: _Call | None) -> None:
         """For the emulator: how to run something on its loop; None when it has ended."""
@@ -211,7 +211,7 @@ class Faults:
             if not entry.left:
                 self._entries.remove(entry)
 
-    def _strike(self, action: Callable[[Live], None]) -> None:
+    def _strike(self, action: Callable[[RunningEmulator], None]) -> None:
         if self._call is None:
             raise RuntimeError("the emulator is not running")
         self._call(action)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from odyssey.emulator.faults import Faults, RecordingDelay
-from odyssey.emulator.live.stream import LiveStream
+from odyssey.emulator.live.live_stream import LiveStream
 from odyssey.emulator.recordings.job_store import JobStore
 from odyssey.emulator.recordings.rows import StoredRecording, timestamp
 from odyssey.emulator.recordings.store import Store

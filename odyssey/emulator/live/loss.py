@@ -8,7 +8,7 @@ from typing import Any
 from aiortc import RTCRtpSender
 
 from odyssey.emulator.faults import Faults, LosePacket, PacketLoss
-from odyssey.emulator.live.track import StreamerTrack
+from odyssey.emulator.live.streamer_track import StreamerTrack
 
 __all__ = ["lose_packets"]
 

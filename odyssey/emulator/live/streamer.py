@@ -16,12 +16,11 @@ from odyssey.emulator.broadcast.broadcasts import Broadcaster
 from odyssey.emulator.encoder import FrameEncoder
 from odyssey.emulator.faults import StreamRefused
 from odyssey.emulator.live.archive import Archive
-from odyssey.emulator.live.messages import StartRequest, StreamError, prompt_of
-from odyssey.emulator.live.peer import Peer
+from odyssey.emulator.live.live_stream import LiveStream
+from odyssey.emulator.live.messages import StartRequest, StreamError, prompt_of, read_object
 from odyssey.emulator.live.replies import Replies
-from odyssey.emulator.live.stream import LiveStream
-from odyssey.emulator.live.track import StreamerTrack
-from odyssey.emulator.rest.json_object import read_object
+from odyssey.emulator.live.streamer_peer import StreamerPeer
+from odyssey.emulator.live.streamer_track import StreamerTrack
 from odyssey.emulator.settings import Settings
 
 __all__ = ["Streamer"]
@@ -51,7 +50,7 @@ class Streamer:
         self._painter = ThreadPoolExecutor(1, thread_name_prefix="odyssey-painter")
         self._encoder = FrameEncoder(settings.codec, settings.bitrate)
         self.track = StreamerTrack(self._painter, self._encoder, settings.faults, self._on_failure)
-        self.peer = Peer(self.track, settings.codec, settings.faults, self._on_message)
+        self.peer = StreamerPeer(self.track, settings.codec, settings.faults, self._on_message)
         self.replies = Replies(self.peer.send, settings.faults)
         self._requests: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._changing_stream = asyncio.Lock()
@@ -160,7 +159,9 @@ class Streamer:
         self.stream_ids.append(id_)
         self.replies.send("stream_started", stream_id=id_, applied_prompt=applied)
         if request.broadcast:
-            self.replies.send("broadcast_ready", **self._broadcaster.begin(stream, self.track))
+            put, announced = self._broadcaster.begin(id_, self.track.request_key_frame)
+            stream.on_packet = put
+            self.replies.send("broadcast_ready", **announced)
         self.track.play(stream)
 
     async def _update(self, message: dict[str, Any]) -> None:
@@ -202,7 +203,7 @@ class Streamer:
 
     async def _finish_recording(self, stream: LiveStream, reason: str | None) -> None:
         await self.track.pause()
-        self._broadcaster.end(stream)
+        self._broadcaster.end(stream.id)
         self._archive.finish(stream, reason)
 
     async def _paint(self, work: Callable[[], T]) -> T:

@@ -10,11 +10,11 @@ import attrs
 from aiohttp import web
 
 from odyssey.emulator.live.archive import Archive
+from odyssey.emulator.live.messages import read_object
 from odyssey.emulator.live.sessions import Sessions
 from odyssey.emulator.recordings.presigned import UrlSigner
 from odyssey.emulator.recordings.store import StoredRecording
 from odyssey.emulator.refusals import next_month, refused, usage_refusal
-from odyssey.emulator.rest.json_object import read_object
 from odyssey.emulator.settings import Settings
 from odyssey.emulator.tokens import BearerTokens, SessionTokens
 

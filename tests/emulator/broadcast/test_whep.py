@@ -16,7 +16,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from odyssey.emulator import Emulator, faults, read_frame_number
 from odyssey.emulator.broadcast import broadcast
-from odyssey.emulator.broadcast.spectator import SpectatorTrack
+from odyssey.emulator.broadcast.spectator_peer import SpectatorTrack
 from odyssey.emulator.encoder import FrameEncoder
 from tests.emulator.raw_client import Client, Message, Rest, connected, wait_until
 

@@ -11,8 +11,8 @@ import pytest
 
 from odyssey import Odyssey, VideoFrame
 from odyssey.emulator import Emulator, read_frame_number
-from odyssey.emulator.live import track
-from odyssey.emulator.live.stream import LiveStream
+from odyssey.emulator.live import streamer_track
+from odyssey.emulator.live.live_stream import LiveStream
 from odyssey.emulator.painting.scene import Scene
 
 SLOT_MS = 1000 / 24
@@ -69,7 +69,7 @@ def test_the_first_frame_is_number_0_when_setting_up_is_slow(
 
     monkeypatch.setattr(LiveStream, "begin", slow)
     # So that a black frame is always asked for meanwhile; it waits for the painter.
-    monkeypatch.setattr(track, "_IDLE_INTERVAL", 0.1)
+    monkeypatch.setattr(streamer_track, "_IDLE_INTERVAL", 0.1)
     for prompt in ("A cat", "A dog", "A bird", "A fish", "A fox"):
         with connected.stream(prompt) as stream:
             assert [number(frame) for frame in stream.frames.take(3)] == [0, 1, 2], prompt

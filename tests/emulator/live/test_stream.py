@@ -223,7 +223,7 @@ async def test_a_scene_that_cannot_be_painted(
     complaints.expected.append("painting failed")
     async with connected(rest.provision()) as client:
         with monkeypatch.context() as patch:
-            patch.setattr("odyssey.emulator.live.stream.Scene.paint", lambda *_: 1 / 0)
+            patch.setattr("odyssey.emulator.live.live_stream.Scene.paint", lambda *_: 1 / 0)
             await client.start("Impossible")
             await client.until(lambda: errors(client))
         assert errors(client) == ["internal_error"]
@@ -237,7 +237,7 @@ async def test_a_scene_that_cannot_be_set(
     complaints.expected.append("answering interactive_stream_start failed")
     async with connected(rest.provision()) as client:
         with monkeypatch.context() as patch:
-            patch.setattr("odyssey.emulator.live.stream.Scene.__init__", lambda *_: 1 / 0)
+            patch.setattr("odyssey.emulator.live.live_stream.Scene.__init__", lambda *_: 1 / 0)
             client.tell("interactive_stream_start", prompt="Impossible")
             await client.until(lambda: errors(client))
         assert errors(client) == ["internal_error"]
@@ -250,7 +250,7 @@ async def test_a_recording_that_fails(
     complaints.expected.append("the recording failed")
     async with connected(rest.provision()) as client:
         with monkeypatch.context() as patch:
-            patch.setattr("odyssey.emulator.live.stream.Recorder.finish", lambda *_: 1 / 0)
+            patch.setattr("odyssey.emulator.live.live_stream.Recorder.finish", lambda *_: 1 / 0)
             lost = await client.start("Lost")
             await client.end()
             await client.until(lambda: complaints.seen)

@@ -22,7 +22,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from odyssey.emulator.ice import fall_back_on_loopback, silence
 from odyssey.emulator.settings import Codec
 
-__all__ = ["Spectator", "SpectatorTrack"]
+__all__ = ["SpectatorPeer", "SpectatorTrack"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class SpectatorTrack(MediaStreamTrack):
         return self._packets.popleft()
 
 
-class Spectator:
+class SpectatorPeer:
     """Takes the offer, makes the answer, sends what `track` is given."""
 
     def __init__(self, codec: Codec, request_key_frame: Callable[[], None]) -> None:

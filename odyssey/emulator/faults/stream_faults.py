@@ -6,7 +6,8 @@ from typing import Literal
 
 import attrs
 
-from odyssey.emulator.faults.base import Fault, TimedFault
+from odyssey.emulator.faults.base import LONGEST, Fault, TimedFault, after
+from odyssey.emulator.faults.parameters import parameter
 
 __all__ = [
     "BroadcastIncomplete",
@@ -30,9 +31,15 @@ Reply = Literal["stream_started", "update_acknowledged", "stream_ended"]
 Request = Literal["interactive_stream_start", "update", "interactive_stream_end"]
 
 
-def _is_side(_fault: Fault, field: attrs.Attribute[int], value: int) -> None:
-    if not 64 <= value <= 2048 or value % 2:
-        raise ValueError(f"{field.name}: expected an even number from 64 to 2048, got {value}")
+def _is_even(_fault: Fault, field: attrs.Attribute[int], value: int) -> None:
+    if value % 2:
+        raise ValueError(f"{field.name}: expected an even number, got {value}")
+
+
+def _side(default: int) -> int:
+    description = "pixels, even; of portrait frames"
+    side: int = parameter(description, default, least=64, most=2048, validator=_is_even)
+    return side
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +47,7 @@ class WithholdReply(Fault):
     """A reply of this type never comes, or comes after so many seconds."""
 
     type: Reply
-    seconds: float | None = None
+    seconds: float | None = parameter("by which it is late", None, least=0, most=LONGEST)
 
 
 @attrs.frozen(kw_only=True)
@@ -59,10 +66,10 @@ class SwapReplies(Fault):
 
 @attrs.frozen(kw_only=True)
 class StreamRefused(Fault):
-    """A start or an interaction is answered with `interactive_stream_error`."""
+    """A start, an interaction or an end is answered with `interactive_stream_error`."""
 
-    reason: str
-    message: str = "injected"
+    reason: str = parameter("of the error")
+    message: str = parameter("of the error", "injected")
     on: Request = "interactive_stream_start"
 
 
@@ -70,15 +77,15 @@ class StreamRefused(Fault):
 class BroadcastIncomplete(Fault):
     """A broadcast is announced without its address, or without its token."""
 
-    missing: Literal["webrtc_url", "spectator_token"] = "spectator_token"
+    missing: Literal["spectator_token", "webrtc_url"] = parameter("the field", "spectator_token")
 
 
 @attrs.frozen(kw_only=True)
 class StreamFails(TimedFault):
     """`interactive_stream_error` comes without having been asked for; the stream goes on."""
 
-    reason: str = "moderation"
-    message: str = "injected"
+    reason: str = parameter("of the error", "moderation")
+    message: str = parameter("of the error", "injected")
 
 
 @attrs.frozen(kw_only=True)
@@ -98,10 +105,11 @@ class TrackEnded(TimedFault):
 class FreezeVideo(TimedFault):
     """No frames are sent from then on, while everything else goes on.
 
-    With `after` 0 also none of the black frames that a connection without a stream gets.
+    With `after` 0, its default where it is not switched on by name, also none of the black frames
+    that a connection without a stream gets.
     """
 
-    after: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    after: float = after(0.0)
 
 
 @attrs.frozen(kw_only=True)
@@ -111,8 +119,8 @@ class ResizeVideo(TimedFault):
     Pixels, even, of portrait frames: landscape ones are `height` wide and `width` high.
     """
 
-    width: int = attrs.field(default=480, validator=_is_side)
-    height: int = attrs.field(default=832, validator=_is_side)
+    width: int = _side(480)
+    height: int = _side(832)
 
 
 @attrs.frozen(kw_only=True)
@@ -124,7 +132,7 @@ class KeyFrameLost(TimedFault):
 class PacketLoss(Fault):
     """This share of the video's packets is lost, repairs of it as well."""
 
-    share: float = attrs.field(validator=[attrs.validators.ge(0), attrs.validators.le(1)])
+    share: float = parameter("of the packets", least=0, most=1)
 
 
 @attrs.frozen(kw_only=True)

@@ -15,7 +15,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from odyssey.emulator.encoder import CLOCK_RATE, FrameEncoder
 from odyssey.emulator.faults import Faults, FreezeVideo, KeyFrameLost, ResizeVideo
-from odyssey.emulator.live.stream import LiveStream
+from odyssey.emulator.live.live_stream import LiveStream
 from odyssey.emulator.painting.scene import black_frame
 
 __all__ = ["StreamerTrack"]

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import attrs
 
-from odyssey.emulator.faults.base import Fault, TimedFault
+from odyssey.emulator.faults.base import LONGEST, Fault, TimedFault
+from odyssey.emulator.faults.parameters import parameter
 
 __all__ = [
     "DownloadCut",
@@ -38,7 +39,7 @@ class HttpFault(Fault):
     `path` is a pattern as in a shell, matched against the path of the request ("*/config").
     """
 
-    path: str
+    path: str = parameter("of the requests, a pattern as in a shell")
     method: str = "*"
 
     def strikes(self, method: str, path: str) -> bool:
@@ -51,7 +52,7 @@ class HttpStatus(HttpFault):
 
     status: int
     detail: Any = "injected"
-    retry_after: float | None = None
+    retry_after: float | None = parameter("of `Retry-After`", None, least=0, most=LONGEST)
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +64,7 @@ class HttpNotJson(HttpFault):
 class HttpDelay(HttpFault):
     """The answer comes after so many seconds."""
 
-    seconds: float
+    seconds: float = parameter("by which it is late", least=0, most=LONGEST)
 
 
 @attrs.frozen(kw_only=True)
@@ -78,6 +79,10 @@ class TokenRevoked(TimedFault):
     Those issued before the fault was switched on at once, others when they are `after` seconds old.
     """
 
+    after: float = parameter(
+        "age of a token in seconds; one issued already is revoked now", 2.0, least=0, most=LONGEST
+    )
+
 
 @attrs.frozen(kw_only=True)
 class QueueBusy(Fault):
@@ -90,7 +95,7 @@ class UsageError(Fault):
 
     code: str
     details: Mapping[str, Any] | None = None
-    bare: bool = False
+    bare: bool = parameter("the body is not under `detail`", False)
 
 
 @attrs.frozen(kw_only=True)
@@ -119,16 +124,14 @@ class UrlExpired(Fault):
 class RecordingDelay(Fault):
     """A recording that is finished is ready only so many seconds later."""
 
-    seconds: float
+    seconds: float = parameter("by which it is late", least=0, most=LONGEST)
 
 
 @attrs.frozen(kw_only=True)
 class DownloadCut(Fault):
     """The TCP connection is cut when this share of what was asked of a file has been sent."""
 
-    share: float = attrs.field(
-        default=0.5, validator=[attrs.validators.ge(0), attrs.validators.lt(1)]
-    )
+    share: float = parameter("of what was asked for that comes", 0.5, least=0, most=0.99)
 
 
 # Simulations
@@ -145,18 +148,18 @@ class SimulationsForbidden(Fault):
 class SimulationFails(Fault):
     """A simulation fails while it is rendered, with this `error_message`."""
 
-    message: str = "injected"
+    message: str = parameter("of the error", "injected")
 
 
 @attrs.frozen(kw_only=True)
 class SimulationSlow(Fault):
     """Rendering a simulation takes so many seconds more."""
 
-    seconds: float
+    seconds: float = parameter("by which it takes longer", least=0, most=LONGEST)
 
 
 @attrs.frozen(kw_only=True)
 class SimulationStuck(Fault):
     """A simulation that gets into this state stays there while the fault is on."""
 
-    state: Literal["pending", "dispatched", "processing"]
+    state: Literal["pending", "dispatched", "processing"] = parameter("in which they stay")

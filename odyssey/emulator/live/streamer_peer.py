@@ -20,10 +20,10 @@ from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 from odyssey.emulator.faults import Faults, NoChannel, NoTrack
 from odyssey.emulator.ice import fall_back_on_loopback, silence
 from odyssey.emulator.live.loss import lose_packets
-from odyssey.emulator.live.track import StreamerTrack
+from odyssey.emulator.live.streamer_track import StreamerTrack
 from odyssey.emulator.settings import Codec
 
-__all__ = ["FROM_CLIENT", "TO_CLIENT", "Peer"]
+__all__ = ["FROM_CLIENT", "TO_CLIENT", "StreamerPeer"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ TO_CLIENT = "streamerToClient"
 _CLOSE_SECONDS = 1.0
 
 
-class Peer:
+class StreamerPeer:
     """Makes the offer, takes the answer. `on_message` gets what the client's channel brings."""
 
     def __init__(

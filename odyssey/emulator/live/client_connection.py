@@ -26,13 +26,13 @@ from odyssey.emulator.faults import (
     TrackEnded,
 )
 from odyssey.emulator.live.archive import Archive
+from odyssey.emulator.live.messages import read_object
 from odyssey.emulator.live.replies import JUNK
 from odyssey.emulator.live.sessions import Session, Sessions
 from odyssey.emulator.live.streamer import Streamer
-from odyssey.emulator.rest.json_object import read_object
 from odyssey.emulator.settings import Settings
 
-__all__ = ["Connection", "ConnectionSnapshot"]
+__all__ = ["ClientConnection", "ConnectionSnapshot"]
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class ConnectionSnapshot:
     close_code: int | None
 
 
-class Connection:
+class ClientConnection:
     """One socket and the streamer behind it. `run` returns when both have ended."""
 
     def __init__(
@@ -137,7 +137,8 @@ class Connection:
     def kill_peer(self) -> None:
         """Let the peer fall silent, and those of the stream's spectators."""
         self._streamer.peer.kill()
-        self._broadcaster.kill_peers(self._streamer.stream)
+        if self._streamer.stream is not None:
+            self._broadcaster.kill_peers(self._streamer.stream.id)
 
     def fail_stream(self, reason: str, message: str) -> None:
         self._streamer.fail(reason, message)
@@ -160,7 +161,7 @@ class Connection:
             prompts=tuple(streamer.prompts),
             streams=tuple(streamer.stream_ids),
             stream_id=stream.id if stream else None,
-            spectators=self._broadcaster.spectator_count(stream),
+            spectators=self._broadcaster.spectator_count(stream.id) if stream else 0,
             frames_sent=streamer.track.frames_sent,
             stream_frames=stream.frames_painted if stream else 0,
             keepalives=self._keepalives,

@@ -7,6 +7,7 @@ from typing import Literal
 import attrs
 
 from odyssey.emulator.faults.base import Fault, TimedFault
+from odyssey.emulator.faults.parameters import parameter
 
 __all__ = [
     "ConnectionLimit",
@@ -21,19 +22,21 @@ __all__ = [
     "SocketRefused",
 ]
 
+_CLOSE_CODE = "with which the socket closes; none: it is cut"
+
 
 @attrs.frozen(kw_only=True)
 class SocketRefused(Fault):
     """The WebSocket handshake is refused with a status."""
 
-    status: int = 503
+    status: int = parameter("of the refusal", 503, least=400, most=599)
 
 
 @attrs.frozen(kw_only=True)
 class SocketDroppedBeforeOffer(Fault):
     """The socket is accepted, then closed with a code, or cut (None), before any offer."""
 
-    code: int | None = None
+    code: int | None = parameter(_CLOSE_CODE, None, least=1000, most=4999)
 
 
 @attrs.frozen(kw_only=True)
@@ -45,14 +48,16 @@ class NoOffer(Fault):
 class ErrorInsteadOfOffer(Fault):
     """An `error` message with this reason comes instead of the offer; then the socket closes."""
 
-    reason: str = "streamer_not_available"
+    reason: str = parameter("of the error", "streamer_not_available")
 
 
 @attrs.frozen(kw_only=True)
 class NoChannel(Fault):
     """The offer lacks the data channel with this label."""
 
-    label: Literal["clientToStreamer", "streamerToClient"] = "streamerToClient"
+    label: Literal["streamerToClient", "clientToStreamer"] = parameter(
+        "of the channel", "streamerToClient"
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -74,8 +79,8 @@ class SocketCut(TimedFault):
     With `keep_media` the video and the data channels go on.
     """
 
-    code: int | None = None
-    keep_media: bool = False
+    code: int | None = parameter(_CLOSE_CODE, None, least=1000, most=4999)
+    keep_media: bool = parameter("the media go on", False)
 
 
 @attrs.frozen(kw_only=True)
