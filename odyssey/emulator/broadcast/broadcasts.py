@@ -88,7 +88,7 @@ class Broadcasts:
     async def _end(self, broadcast: Broadcast) -> None:
         await broadcast.end()
         if broadcast.playlist() is not None:
-            with contextlib.suppress(asyncio.TimeoutError):
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), _KEPT_SECONDS)
             broadcast.remove()
         del self._broadcasts[broadcast.stream_id]

@@ -118,7 +118,7 @@ class SpectatorPeer:
         """Send what waits, then close. Bounded in time."""
         self.track.finish()
         if self._connection.connectionState == "connected":
-            with contextlib.suppress(asyncio.TimeoutError):
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.track.drained.wait(), _DRAIN_SECONDS)
         await self.close()
 

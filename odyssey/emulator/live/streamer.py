@@ -177,7 +177,7 @@ class Streamer:
     async def _end(self, _message: dict[str, Any]) -> None:
         if self.stream is None:
             raise StreamError("invalid_state", "no stream is running")
-        with contextlib.suppress(asyncio.TimeoutError):  # no recording without a picture
+        with contextlib.suppress(TimeoutError):  # no recording without a picture
             await asyncio.wait_for(self.track.painted.wait(), _FIRST_FRAME_SECONDS)
         await self._finish(None)
         self.replies.send("stream_ended")

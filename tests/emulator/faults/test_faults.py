@@ -148,7 +148,7 @@ async def test_dropped_before_the_offer(
 async def test_no_offer(emulator: Emulator, rest: Rest) -> None:
     emulator.faults.inject(faults.NoOffer())
     async with signaling(rest.provision()) as socket:
-        with pytest.raises(asyncio.TimeoutError):
+        with pytest.raises(TimeoutError):
             await socket.receive("offer", seconds=0.2)
 
 
