@@ -59,7 +59,7 @@ class Count:
         return (self.frames - 1) / span if span > 0 else 0.0
 
     def line(self) -> str:
-        """As it stands."""
+        """The count as it stands, as text."""
         width, height = self.size
         return (
             f"  {self.frames:4d} frames   {rate_of(self._newest):4.1f}/s   "

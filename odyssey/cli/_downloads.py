@@ -53,7 +53,7 @@ class Download:
         return cls(recording, artifact, target_of(f"{folder}/", stream_id, artifact))
 
     def fetch(self, client: Odyssey, progress: _Progress) -> None:
-        """Fetches it; whether that failed stands in `outcome`."""
+        """Fetches the file; `outcome` says whether that failed."""
         if self.path.exists():  # downloads get their names when they are whole
             self.outcome = "there already"
             return
@@ -142,7 +142,7 @@ class _Team:
             bar.close()
 
     def finished(self) -> Iterator[Download]:
-        """Each as soon as it is over."""
+        """The files, each as soon as it is over."""
         for _ in range(self._count):
             done = self._next()
             if isinstance(done, BaseException):

@@ -61,7 +61,7 @@ interact_option = click.option(
 
 
 def in_order(prompts: Sequence[TimedPrompt], seconds: float | None) -> list[TimedPrompt]:
-    """By time. One that comes after the end is wrong usage."""
+    """Sorts the prompts by their times. One that comes after the end is wrong usage."""
     ordered = sorted(prompts, key=lambda prompt: prompt.seconds)
     if seconds is not None and ordered and ordered[-1].seconds >= seconds:
         late = ordered[-1]

@@ -32,7 +32,7 @@ def printable(text: str) -> str:
 
 
 def file_size(path: Path) -> str:
-    """As people read it."""
+    """The size of a file as people read it."""
     size = path.stat().st_size
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
 
@@ -52,18 +52,18 @@ class Screen:
         self._next = 0.0 if self.is_terminal else time.monotonic() + _LINE_EVERY
 
     def say(self, text: str = "") -> None:
-        """One more line."""
+        """Prints a line."""
         self.clear()
         click.echo(text, err=self._err)
 
     def say_above_bars(self, text: str) -> None:
-        """One more line while tqdm's bars stand below."""
+        """Prints a line while tqdm's bars stand below."""
         from tqdm import tqdm
 
         tqdm.write(text, file=sys.stderr if self._err else sys.stdout)
 
     def progress(self, text: str) -> None:
-        """The line that changes; seldom enough to be called for each frame."""
+        """Shows the line that changes, seldom enough to be called for each frame."""
         now = time.monotonic()
         if now < self._next:
             return

@@ -95,7 +95,7 @@ def serving(
     api_key: str | None = None,
     faults: Faults | None = None,
 ) -> Iterator[Emulator]:
-    """An emulator that serves. What is wrong with the options is wrong usage."""
+    """Runs an emulator. An option that makes no sense is wrong usage."""
     try:
         from odyssey.emulator import Emulator
     except ImportError as exc:

@@ -220,7 +220,7 @@ def cancel(job_id: str, service: Service, as_json: bool) -> None:
 
 
 def _read_script(file: TextIO) -> dict[str, Any]:
-    """What is in the file, as an argument of `client.simulations.submit`, which checks it."""
+    """The file's JSON as an argument of `client.simulations.submit`, which checks it."""
     name = "stdin" if file.name == "<stdin>" else file.name
     try:
         content = json.load(file)
@@ -237,7 +237,7 @@ def _read_script(file: TextIO) -> dict[str, Any]:
 
 
 def _written(prompt: str, prompts: list[TimedPrompt], seconds: float) -> dict[str, Any]:
-    """A script out of options."""
+    """The script that the options describe."""
     steps = [
         {"timestamp_ms": round(step.seconds * 1000), "interact": {"prompt": step.prompt}}
         for step in in_order(prompts, seconds)

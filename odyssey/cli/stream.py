@@ -174,7 +174,7 @@ class Run:
             self._read(stream, pool)
 
     def tell(self, service: Service) -> None:
-        """What came of it, as text."""
+        """Prints what came of the stream."""
         if self.count.frames:
             self.screen.say(self.count.line())
         for line in saved_lines(self.saver):

@@ -33,7 +33,7 @@ class FrameEncoder:
         self._context: VideoCodecContext | None = None
 
     def encode(self, frame: av.VideoFrame, pts: int, *, key: bool = False) -> av.Packet[Any]:
-        """Encode the frame as the one at `pts` (1/90000 s), as a key frame if asked."""
+        """Encodes the frame as the one at `pts` (1/90000 s), as a key frame if asked."""
         context = self._context
         if context is None or (context.width, context.height) != (frame.width, frame.height):
             context = self._context = self._open(frame.width, frame.height)
@@ -45,7 +45,7 @@ class FrameEncoder:
         return packet
 
     def close(self) -> None:
-        """Free the encoder's memory, some 20 MB."""
+        """Frees the encoder's memory, some 20 MB."""
         self._context = None
 
     def _open(self, width: int, height: int) -> VideoCodecContext:

@@ -9,7 +9,7 @@ __all__ = ["fall_back_on_loopback", "silence"]
 
 
 def fall_back_on_loopback(ice: Any) -> None:
-    """Let a machine without a network connect to itself: ICE leaves the loopback out.
+    """Lets a machine without a network connect to itself: ICE leaves the loopback out.
 
     ice: aioice's connection, before it gathers candidates.
     """
@@ -22,7 +22,7 @@ def fall_back_on_loopback(ice: Any) -> None:
 
 
 def silence(ice: Any) -> None:
-    """Fall silent: send nothing more and hear nothing more, without a word to the other end."""
+    """Makes the connection send and hear nothing more, without a word to the other end."""
     for protocol in ice._protocols:
         if not isinstance(protocol.transport, _Silence):
             protocol.transport = _Silence(protocol.transport)
@@ -47,4 +47,4 @@ class _Silence(asyncio.DatagramTransport):
 
 
 def _ignore(*_: Any) -> None:
-    """Hear nothing."""
+    """Hears nothing."""

@@ -31,27 +31,34 @@ def _hours_or_none(_limits: Limits, field: attrs.Attribute[Any], value: object) 
 class Limits:
     """The emulator's limits. A change takes effect at once, also on what is running already.
 
-    A field may be set at run time, from any thread. Raises ValueError or TypeError for a value that
-    makes no sense, at construction and when set.
+    A field may be set at run time, from any thread.
 
-    stream_seconds: length of a stream. Then `session_timeout`, and the socket closes with 1011.
-    connection_seconds: length of a connection. Then the error `duration_limit_reached`, and the
-        socket closes with 1008.
-    idle_seconds: how long a connection may be without a stream. Then the socket closes with 1001,
-        which is a clean end.
-    keepalive_seconds: a client that says nothing on the socket for so long is taken for lost.
-    concurrent_streams: sessions of one account at once; one more gets `CONCURRENT_LIMIT_REACHED`.
-    monthly_hours: hours of streaming in a calendar month (UTC), None for no limit. Once they are
-        used, a session request gets `MONTHLY_LIMIT_REACHED` and a start gets `quota_exceeded`.
-    streamers: sessions of all accounts at once; one more gets 503.
-    queue_length: how many times a session request gets 503 before it gets its session.
-    unclean_session_seconds: how long a session goes on counting when its socket ended without
-        `client_disconnecting`.
-    queued_simulations: simulations of an account that wait; one more gets
-        `CONCURRENT_LIMIT_REACHED`.
-    simulation_seconds: the longest video that a script may ask for; a longer one gets 400.
-    bearer_token_seconds, session_token_seconds: life of the tokens. A session that nobody connects
-        to ends with its token.
+    Attributes:
+        stream_seconds: length of a stream. Then `session_timeout`, and the socket closes with 1011.
+        connection_seconds: length of a connection. Then the error `duration_limit_reached`, and the
+            socket closes with 1008.
+        idle_seconds: how long a connection may be without a stream. Then the socket closes with
+            1001, which is a clean end.
+        keepalive_seconds: a client that says nothing on the socket for so long is taken for lost.
+        concurrent_streams: sessions of one account at once; one more gets
+            `CONCURRENT_LIMIT_REACHED`.
+        monthly_hours: hours of streaming in a calendar month (UTC), None for no limit. Once they
+            are used, a session request gets `MONTHLY_LIMIT_REACHED` and a start gets
+            `quota_exceeded`.
+        streamers: sessions of all accounts at once; one more gets 503.
+        queue_length: how many times a session request gets 503 before it gets its session.
+        unclean_session_seconds: how long a session goes on counting when its socket ended without
+            `client_disconnecting`.
+        queued_simulations: simulations of an account that wait; one more gets
+            `CONCURRENT_LIMIT_REACHED`.
+        simulation_seconds: the longest video that a script may ask for; a longer one gets 400.
+        bearer_token_seconds: life of an access token.
+        session_token_seconds: life of a session token. A session that nobody connects to ends with
+            it.
+
+    Raises:
+        ValueError: a value makes no sense, at construction or when it is set.
+        TypeError: a value has a wrong type.
     """
 
     stream_seconds: float = _seconds(150.0)

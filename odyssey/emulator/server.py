@@ -38,23 +38,30 @@ T = TypeVar("T")
 class Emulator:
     """The service on this machine. Nothing runs between the construction and `start`.
 
-    data_dir: a folder that keeps recordings and simulations over restarts; without one they live
-        in a temporary folder, which `close` removes. One emulator at a time can use a folder.
-    port: 0 for a free one.
-    host: the address to listen on.
-    codec: of the live video.
-    api_key: `ody_` and at least 16 letters, digits, `_` or `-`; a random one if None.
-    limits, faults: may be changed at run time.
-    url_lifetime: seconds for which the URLs of recordings can be fetched.
-    rewrite_prompts: whether prompts are applied in another wording than sent.
-    trickle: whether ICE candidates are sent in messages of their own, not in the offer.
-    image_to_video: whether streams may start from a picture.
-    bypass_expansion: whether the account has the privilege to have prompts applied as they are;
-        without it, a start that asks for that gets the reason `forbidden`, a simulation 403.
-    bitrate: of the live video, in bit/s.
+    Args:
+        data_dir: a folder that keeps recordings and simulations over restarts; without one they
+            live in a temporary folder, which `close` removes. One emulator at a time can use a
+            folder.
+        port: 0 for a free one.
+        host: the address to listen on.
+        codec: of the live video.
+        api_key: `ody_` and at least 16 letters, digits, `_` or `-`; a random one if None.
+        limits: may be changed at run time.
+        faults: may be changed at run time.
+        url_lifetime: seconds for which the URLs of recordings can be fetched.
+        rewrite_prompts: whether prompts are applied in another wording than sent.
+        trickle: whether ICE candidates are sent in messages of their own, not in the offer.
+        image_to_video: whether streams may start from a picture.
+        bypass_expansion: whether the account has the privilege to have prompts applied as they
+            are; without it, a start that asks for that gets the reason `forbidden`, a simulation
+            403.
+        bitrate: of the live video, in bit/s.
 
-    Raises ValueError or TypeError for arguments that make no sense.
+    Raises:
+        ValueError: an argument makes no sense.
+        TypeError: an argument has a wrong type.
 
+    Example:
         with Emulator() as emulator:
             print(emulator.url, emulator.api_key)
     """
@@ -111,9 +118,11 @@ class Emulator:
         self.close()
 
     def start(self) -> None:
-        """Start serving; returns when it does. Nothing happens when it runs already.
+        """Starts serving; returns when it does. Nothing happens when it runs already.
 
-        Raises OSError when the port is taken, RuntimeError when another emulator uses `data_dir`.
+        Raises:
+            OSError: the port is taken.
+            RuntimeError: another emulator uses `data_dir`.
         """
         with self._starting:
             if self._thread is not None:
@@ -134,7 +143,7 @@ class Emulator:
             self._thread = thread
 
     def close(self) -> None:
-        """Stop serving: end all streams, write their recordings, free everything.
+        """Stops serving: ends all streams, writes their recordings, frees everything.
 
         Returns within about three seconds. Nothing happens when it doesn't run. It can be started
         again.
@@ -150,7 +159,11 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """The base URL. RuntimeError when the emulator doesn't run."""
+        """The base URL.
+
+        Raises:
+            RuntimeError: the emulator is not running.
+        """
         if self._thread is None:
             raise RuntimeError("the emulator is not running: call start() or use `with`")
         # What listens on all addresses is reached on the loopback.
@@ -191,11 +204,11 @@ class Emulator:
         return self._call(lambda service: list(service.telemetry))
 
     def add_key(self, api_key: str | None = None) -> str:
-        """Accept a further key, random if None, with an account of its own; returns it."""
+        """Accepts a further key, random if None, with an account of its own; returns it."""
         return self._settings.keys.add(api_key)
 
     def refuse_key(self, api_key: str, detail: str = "the key has no access") -> None:
-        """Answer 403 with `detail` to a key from now on."""
+        """Answers 403 with `detail` to a key from now on."""
         self._settings.keys.refuse(api_key, detail)
 
     def _stop(self) -> None:
@@ -205,7 +218,7 @@ class Emulator:
                 running.loop.call_soon_threadsafe(running.stop.set)
 
     def _call(self, work: Callable[[Service], T]) -> T:
-        """Run something on the loop and wait for what it returns."""
+        """Runs something on the loop and waits for what it returns."""
         running, result = self._running, Future[T]()
         if running is None:
             raise RuntimeError("the emulator is not running")

@@ -58,7 +58,11 @@ class Service:
         )
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port. Raises OSError when it is taken."""
+        """Listens; returns the port.
+
+        Raises:
+            OSError: the port is taken.
+        """
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
@@ -66,7 +70,7 @@ class Service:
         return int(self._runner.addresses[0][1])
 
     async def close(self) -> None:
-        """End all connections and write their recordings. Bounded in time."""
+        """Ends all connections and writes their recordings, in bounded time."""
         self._own(asyncio.ensure_future(self._simulations.close()))
         live = self._live()
         for connection in live:
@@ -167,7 +171,7 @@ class Service:
         return [c for c in self._connections if isinstance(c, ClientConnection)]
 
     def _remember(self, ended: ClientConnection) -> None:
-        """Keep what is to be known of a connection, and free the rest."""
+        """Keeps what is to be known of a connection that has ended, and frees the rest."""
         self._connections[self._connections.index(ended)] = ended.snapshot()
         past = [c for c in self._connections if isinstance(c, ConnectionSnapshot)]
         for old in past[:-_MOST_CONNECTIONS_KEPT]:

@@ -48,7 +48,7 @@ class Keys:
         return isinstance(key, str) and _KEY.fullmatch(key) is not None
 
     def add(self, key: str | None = None) -> str:
-        """Make `key`, or a random one, a key with an account of its own."""
+        """Makes `key`, or a random one, a key with an account of its own."""
         key = key or new_api_key()
         _check_form(key)
         name = "account-" + hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -56,7 +56,7 @@ class Keys:
         return key
 
     def refuse(self, key: str, detail: str) -> None:
-        """Answer 403 with `detail` to this key from now on."""
+        """Answers 403 with `detail` to this key from now on."""
         self._refused[key] = detail
 
     def account(self, key: str) -> str | None:

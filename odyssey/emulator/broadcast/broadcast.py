@@ -53,7 +53,7 @@ class Broadcast:
         return hmac.compare_digest(token.encode(), self.token.encode())
 
     def put(self, packet: av.Packet[Any]) -> None:
-        """Give everybody the stream's next packet; never waits."""
+        """Gives everybody the stream's next packet; never waits."""
         if packet.is_keyframe:
             self._key_wanted = False
             self._last_key = time.monotonic()
@@ -83,7 +83,7 @@ class Broadcast:
         return id_, answer
 
     async def leave(self, id_: str) -> bool:
-        """End a spectator's session; False when there is none."""
+        """Ends a spectator's session; False when there is none."""
         spectator = self._spectators.pop(id_, None)
         if spectator is not None:
             await spectator.close()
@@ -113,7 +113,7 @@ class Broadcast:
             await asyncio.wait(self._watches, timeout=_HLS_END_SECONDS)
 
     def remove(self) -> None:
-        """Delete the playlist's files."""
+        """Deletes the playlist's files."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -126,7 +126,7 @@ class Broadcast:
             self._encoder_key_frame()
 
     async def _watch(self, id_: str, spectator: SpectatorPeer) -> None:
-        """Free the session of a spectator that never came, is gone, or has seen it all."""
+        """Frees the session of a spectator that never came, is gone, or has seen it all."""
         try:
             await asyncio.wait_for(spectator.connected.wait(), _CONNECT_SECONDS)
             await spectator.ended.wait()

@@ -68,12 +68,12 @@ class Broadcasts:
             task.add_done_callback(self._ending.discard)
 
     def kill_peers(self, stream_id: str) -> None:
-        """Let the spectators of a stream hear nothing more."""
+        """Lets the spectators of a stream hear nothing more."""
         if stream_id in self._broadcasts:
             self._broadcasts[stream_id].kill_peers()
 
     async def close(self) -> None:
-        """End all. Bounded in time."""
+        """Ends all. Bounded in time."""
         self._closing.set()
         for broadcast in self._broadcasts.values():
             if broadcast.live:
@@ -140,7 +140,11 @@ class Broadcasts:
         return web.FileResponse(playlist.with_name(name), headers=headers)
 
     def _of(self, request: web.Request) -> Broadcast:
-        """The broadcast that the request is for. RefusedError when it may not be watched."""
+        """The broadcast that the request is for.
+
+        Raises:
+            RefusedError: it may not be watched.
+        """
         broadcast = self._broadcasts.get(request.match_info["stream_id"])
         if broadcast is None:
             raise refused(404, "no such stream")

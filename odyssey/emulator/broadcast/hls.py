@@ -54,7 +54,7 @@ class HlsOutput:
         request_key_frame()
 
     def add(self, packet: av.Packet[Any]) -> None:
-        """Write this packet next."""
+        """Writes this packet next."""
         with self._changed:
             if self._over:
                 return
@@ -72,7 +72,7 @@ class HlsOutput:
             self._request_key_frame()
 
     def finish(self) -> None:
-        """Write what waits and the end of the playlist. Blocks until that is done."""
+        """Writes what waits and the end of the playlist. Blocks until that is done."""
         with self._changed:
             self._over = True
             self._changed.notify()

@@ -50,7 +50,7 @@ class SpectatorTrack(MediaStreamTrack):
         self._over = False
 
     def put(self, packet: av.Packet[Any]) -> None:
-        """Send this packet next; never waits."""
+        """Sends this packet next; never waits."""
         if not self._wanted or self._over:
             return
         if len(self._packets) >= _MOST_WAITING:
@@ -65,7 +65,7 @@ class SpectatorTrack(MediaStreamTrack):
         self._changed.set()
 
     def finish(self) -> None:
-        """End after what waits."""
+        """Ends after what waits."""
         self._over = True
         self._changed.set()
 
@@ -110,12 +110,12 @@ class SpectatorPeer:
         return str(pc.localDescription.sdp)
 
     def kill(self) -> None:
-        """Fall silent, without a word to the spectator."""
+        """Falls silent, without a word to the spectator."""
         for transceiver in self._connection.getTransceivers():
             silence(transceiver.sender.transport.transport._connection)
 
     async def finish(self) -> None:
-        """Send what waits, then close. Bounded in time."""
+        """Sends what waits, then close. Bounded in time."""
         self.track.finish()
         if self._connection.connectionState == "connected":
             with contextlib.suppress(TimeoutError):
@@ -123,7 +123,7 @@ class SpectatorPeer:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection, within a bounded time."""
+        """Closes the connection, within a bounded time."""
         self.track.finish()
         try:
             await asyncio.wait_for(self._connection.close(), _CLOSE_SECONDS)

@@ -37,7 +37,8 @@ _Call = Callable[[Callable[[RunningEmulator], None]], None]
 class SwitchedOn:
     """A fault that was switched on by name and is on still.
 
-    left: on how many occasions it strikes yet; None: until switched off.
+    Attributes:
+        left: on how many occasions it strikes yet; None: until switched off.
     """
 
     name: str
@@ -70,7 +71,7 @@ class Faults:
         self._call: _Call | None = None
 
     def inject(self, fault: Fault, times: int | None = None) -> None:
-        """Switch a fault on: for the next `times` occasions, or until cleared (None).
+        """Switches a fault on: for the next `times` occasions, or until cleared (None).
 
         Of several faults of one class, the one injected first strikes first.
         """
@@ -80,7 +81,7 @@ class Faults:
             self._entries.append(_Entry(fault, times))
 
     def clear(self, kind: type[Fault] | Fault = Fault) -> None:
-        """Switch off all faults of a class, or those equal to one; without either, all."""
+        """Switches off all faults of a class, or those equal to one; without either, all."""
 
         def goes(fault: Fault) -> bool:
             return isinstance(fault, kind) if isinstance(kind, type) else fault == kind
@@ -89,11 +90,13 @@ class Faults:
             self._entries = [entry for entry in self._entries if not goes(entry.fault)]
 
     def switch_on(self, name: str, /, **parameters: object) -> None:
-        """Switch the fault of the catalogue with that name on; anew, if it was on already.
+        """Switches the fault of the catalogue with that name on; anew, if it was on already.
 
-        Raises ValueError for a name that is not in `CATALOGUE`, a parameter that the fault does not
-        have, or a value that is none for it; the text lists what there is.
+        Raises:
+            ValueError: the name is not in `CATALOGUE`, the fault does not have a parameter, or a
+                value is none for it; the text lists what there is.
 
+        Example:
             emulator.faults.switch_on("queue", n=2)
         """
         entry = named(name)
@@ -104,9 +107,10 @@ class Faults:
             self._entries.append(_Entry(fault, times, name, values))
 
     def switch_off(self, name: str | None = None, /) -> None:
-        """Switch the fault with that name off, if it is on; without a name, all there are.
+        """Switches the fault with that name off, if it is on; without a name, all there are.
 
-        Raises ValueError for a name that is not in `CATALOGUE`.
+        Raises:
+            ValueError: the name is not in `CATALOGUE`.
         """
         if name is None:
             self.clear()
@@ -174,28 +178,28 @@ class Faults:
     # emulator.
 
     def revoke_tokens(self) -> None:
-        """Refuse all bearer tokens issued so far (401)."""
+        """Refuses all bearer tokens issued so far (401)."""
         self._strike(lambda emulator: emulator.revoke_tokens())
 
     def cut_sockets(self, code: int | None = None, *, keep_media: bool = False) -> None:
-        """Close all signaling sockets with a code, or cut them without one (None).
+        """Closes all signaling sockets with a code, or cut them without one (None).
 
         With `keep_media` the video and the data channels go on.
         """
         self._strike(lambda emulator: emulator.cut_sockets(code, keep_media))
 
     def kill_peers(self) -> None:
-        """Let all peers fall silent, spectators' too: no media, no data, no ICE; the sockets stay
+        """Lets all peers fall silent, spectators' too: no media, no data, no ICE; the sockets stay
         open.
         """
         self._strike(lambda emulator: emulator.kill_peers())
 
     def fail_streams(self, reason: str, message: str = "injected") -> None:
-        """Send `interactive_stream_error` on all connections; their streams go on."""
+        """Sends `interactive_stream_error` on all connections; their streams go on."""
         self._strike(lambda emulator: emulator.fail_streams(reason, message))
 
     def send_junk(self) -> None:
-        """Send what `Junk` sends, once, on every socket and data channel."""
+        """Sends what `Junk` sends, once, on every socket and data channel."""
         self._strike(lambda emulator: emulator.send_junk())
 
     def bind(self, call: _Call | None) -> None:

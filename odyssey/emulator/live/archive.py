@@ -47,7 +47,7 @@ class Archive:
         return sum(stream.account == account for stream in self._running.values())
 
     async def begin(self, stream: LiveStream) -> None:
-        """Note a stream that has started; gives its recording up when that fails."""
+        """Notes a stream that has started; gives its recording up when that fails."""
         try:
             await self._call(
                 lambda: self._store.begin(
@@ -60,7 +60,7 @@ class Archive:
         self._running[stream.id] = stream
 
     def finish(self, stream: LiveStream, reason: str | None) -> None:
-        """Close the recording of a stream that is over, in the background."""
+        """Closes the recording of a stream that is over, in the background."""
         self._writing[stream.id] = self._running.pop(stream.id)
         task = asyncio.ensure_future(self._finish(stream, stream.age, reason))
         self._finishing.add(task)
@@ -75,7 +75,7 @@ class Archive:
         return await self._call(lambda: self._store.page(account, limit, offset))
 
     async def jobs(self, work: Callable[[JobStore], T]) -> T:
-        """Do something with the index of simulations, on the store's thread."""
+        """Does something with the index of simulations, on the store's thread."""
         return await self._call(lambda: work(self._store.jobs))
 
     async def hours_this_month(self, account: str) -> float:
@@ -87,7 +87,7 @@ class Archive:
         return recorded + sum(s.age for s in pending if s.account == account) / 3600
 
     async def close(self, seconds: float) -> None:
-        """Wait so long for recordings to be written, and close the store.
+        """Waits so long for recordings to be written, and closes the store.
 
         What isn't written by then is dropped when the store is opened again.
         """

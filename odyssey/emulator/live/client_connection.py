@@ -47,13 +47,16 @@ _GOODBYE_SECONDS = 0.5  # a client that leaves may close its peer before its las
 class ConnectionSnapshot:
     """A connection at one moment. Closed ones are shown too.
 
-    state: "connecting" (the data channels are not open yet), "connected" or "closed".
-    client_disconnecting: whether the client said so before it left.
-    prompts: of starts and interactions, as sent, in order.
-    streams: the ids of the streams so far; stream_id: of the one that runs.
-    spectators: WHEP sessions of the running stream.
-    frames_sent: handed to the network, black ones included; stream_frames: of the running stream.
-    close_code: with which the socket ended; None while it is open, 1006 when it was cut.
+    Attributes:
+        state: "connecting" (the data channels are not open yet), "connected" or "closed".
+        client_disconnecting: whether the client said so before it left.
+        prompts: of starts and interactions, as sent, in order.
+        streams: the ids of the streams so far.
+        stream_id: of the stream that runs.
+        spectators: WHEP sessions of the running stream.
+        frames_sent: handed to the network, black ones included.
+        stream_frames: painted for the running stream.
+        close_code: with which the socket ended; None while it is open, 1006 when it was cut.
     """
 
     session_id: str
@@ -106,7 +109,7 @@ class ClientConnection:
         }
 
     async def run(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve the socket of this request until the connection has ended."""
+        """Serves the socket of this request until the connection has ended."""
         self._sessions.attach(self.session)
         try:
             await self._socket.prepare(request)
@@ -119,14 +122,14 @@ class ClientConnection:
         return self._socket
 
     async def close(self, code: int, reason: str = "") -> None:
-        """End the connection from this side; the session no longer counts."""
+        """Ends the connection from this side; the session no longer counts."""
         self._released = True
         self._stopping.set()
         if self._socket.prepared:
             await self._socket.close(code=code, message=reason.encode())
 
     def cut(self, code: int | None, *, keep_media: bool) -> asyncio.Future[Any] | None:
-        """Lose the socket: close it with the code, or cut it. The media may go on."""
+        """Closes the socket with the code, or cuts it. The media may go on."""
         self._keep_media = keep_media
         if code is not None:
             return asyncio.ensure_future(self._socket.close(code=code))
@@ -135,7 +138,7 @@ class ClientConnection:
         return None
 
     def kill_peer(self) -> None:
-        """Let the peer fall silent, and those of the stream's spectators."""
+        """Lets the peer fall silent, and those of the stream's spectators."""
         self._streamer.peer.kill()
         if self._streamer.stream is not None:
             self._broadcaster.kill_peers(self._streamer.stream.id)
@@ -144,7 +147,7 @@ class ClientConnection:
         self._streamer.fail(reason, message)
 
     async def send_junk(self) -> None:
-        """Send junk on the data channel and on the socket."""
+        """Sends junk on the data channel and on the socket."""
         self._streamer.replies.send_junk()
         await self._send_junk()
 
@@ -179,7 +182,7 @@ class ClientConnection:
             await watch
 
     async def _offer(self) -> bool:
-        """Send the offer. False when a fault ended the socket instead."""
+        """Sends the offer. False when a fault ended the socket instead."""
         faults = self._settings.faults
         if dropped := faults.take(SocketDroppedBeforeOffer):
             if cut := self.cut(dropped.code, keep_media=False):
@@ -260,7 +263,7 @@ class ClientConnection:
                 await self._socket.send_bytes(piece)
 
     async def _watch(self) -> None:
-        """End the connection when a limit is reached or the client is gone; let faults strike."""
+        """Ends the connection when a limit is reached or the client is gone; lets faults strike."""
         while not self._over.is_set():
             try:
                 await self._strike()
@@ -319,8 +322,10 @@ class ClientConnection:
             await self._drop_client()
 
     async def _await_goodbye(self) -> None:
-        """The peer has ended: a client that left as it should has said so on the socket, perhaps in
-        a message that is not read yet, and which a closing socket would lose.
+        """Drops a client whose peer has ended, unless it says goodbye.
+
+        A client that left as it should has said so on the socket, perhaps in a message that is not
+        read yet, and which a closing socket would lose.
         """
         try:
             await asyncio.wait_for(self._over.wait(), _GOODBYE_SECONDS)

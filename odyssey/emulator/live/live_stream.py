@@ -43,9 +43,10 @@ class LiveStream:
     def begin(
         cls, request: StartRequest, *, id_: str, account: str, folder: Path, applied: str
     ) -> LiveStream:
-        """Set the scene and open the recording, for the painter's thread.
+        """Sets the scene and open the recording, for the painter's thread.
 
-        Raises ValueError for a picture that can't be read.
+        Raises:
+            ValueError: the picture can't be read.
         """
         width, height = request.size
         scene = Scene(applied, width, height, request.picture())
@@ -85,7 +86,7 @@ class LiveStream:
     def paint(
         self, at: float, pts: int, encoder: FrameEncoder, *, key: bool, resized: ResizeVideo | None
     ) -> av.Packet[Any]:
-        """Paint, encode and record the next frame."""
+        """Paints, encode and record the next frame."""
         sent = frame = self._scene.paint(self._number, at)
         if resized is not None:
             sides = sorted((resized.width, resized.height), reverse=self.width > self.height)
@@ -101,7 +102,7 @@ class LiveStream:
         self._recorder.event("interact", at, prompt=prompt, applied_prompt=applied)
 
     def finish(self, at: float, reason: str | None) -> RecordingSummary:
-        """Close the recording of the stream that ended at `at`. Blocks until its files are written.
+        """Closes the recording of the stream that ended at `at`; blocks until it is written.
 
         A reason says that the stream did not end as its client wished.
         """
@@ -109,5 +110,5 @@ class LiveStream:
         return self._recorder.finish(at)
 
     def abandon(self) -> None:
-        """Give the recording up. Blocks."""
+        """Gives the recording up. Blocks."""
         self._recorder.abort()

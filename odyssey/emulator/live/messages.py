@@ -41,7 +41,11 @@ def _invalid(message: str) -> StreamError:
 
 
 def prompt_of(message: dict[str, Any]) -> str:
-    """The prompt of an interaction. Raises StreamError when there is none."""
+    """The prompt of an interaction.
+
+    Raises:
+        StreamError: there is none.
+    """
     prompt = message.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise _invalid("prompt: expected text that is not empty")
@@ -69,7 +73,11 @@ class StartRequest:
 
     @classmethod
     def read(cls, message: dict[str, Any]) -> StartRequest:
-        """Raises StreamError (`invalid_request`) for fields that are missing or of a wrong type."""
+        """Reads the message.
+
+        Raises:
+            StreamError: a field is missing or of a wrong type (`invalid_request`).
+        """
         prompt, image = message.get("prompt"), message.get("input_image_base64")
         if not isinstance(prompt, str):
             raise _invalid("prompt: expected text")
@@ -89,7 +97,11 @@ class StartRequest:
         return size_of(portrait=self.portrait)
 
     def picture(self) -> Image.Image | None:
-        """The picture to start from. Raises StreamError (`invalid_image`) when it can't be read."""
+        """The picture to start from.
+
+        Raises:
+            StreamError: it can't be read (`invalid_image`).
+        """
         if self.image is None:
             return None
         try:
@@ -104,7 +116,11 @@ def size_of(*, portrait: bool) -> tuple[int, int]:
 
 
 def picture_of(url: str) -> Image.Image:
-    """The picture in a data URL, RGB. Raises ValueError when it can't be read."""
+    """The picture in a data URL, RGB.
+
+    Raises:
+        ValueError: it can't be read.
+    """
     data = _data_of(url)
     try:
         with warnings.catch_warnings():

@@ -33,7 +33,7 @@ class Replies:
         self._timers: set[asyncio.TimerHandle] = set()
 
     def send(self, type_: str, **fields: Any) -> None:
-        """Send a message of a type with these fields; those that are None are left out."""
+        """Sends a message of a type with these fields; those that are None are left out."""
         message = {"type": type_, **{k: v for k, v in fields.items() if v is not None}}
         withheld = self._faults.take(WithholdReply, lambda fault: fault.type == type_)
         if withheld is not None:
@@ -53,7 +53,7 @@ class Replies:
             self._send_raw(piece)
 
     def close(self) -> None:
-        """Drop what is still to come."""
+        """Drops what is still to come."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()

@@ -18,7 +18,8 @@ __all__ = ["Session", "Sessions"]
 class Session:
     """One client's hold on a streamer.
 
-    since: when it was last attached, detached or renewed (monotonic seconds).
+    Attributes:
+        since: when it was last attached, detached or renewed (monotonic seconds).
     """
 
     account: str
@@ -38,7 +39,11 @@ class Sessions:
     _queued: dict[str, int] = attrs.field(factory=dict, init=False)
 
     def request(self, account: str) -> Session:
-        """Reserve a streamer. Raises RefusedError: 503 while there is none, 429 at the limit."""
+        """Reserves a streamer.
+
+        Raises:
+            RefusedError: there is none (503), or the account is at its limit (429).
+        """
         limits, faults = self._settings.limits, self._settings.faults
         if fault := faults.take(UsageError):
             raise usage_refusal(fault.code, fault.details, bare=fault.bare)

@@ -63,18 +63,18 @@ class Streamer:
         }
 
     def submit(self, message: dict[str, Any]) -> bool:
-        """Take a message of the client; False for one of an unknown type."""
+        """Takes a message of the client; False for one of an unknown type."""
         if str(message.get("type")) not in self._handlers:
             return False
         self._requests.put_nowait(message)
         return True
 
     def fail(self, reason: str, message: str) -> None:
-        """Tell the client of an error. The stream goes on."""
+        """Tells the client of an error. The stream goes on."""
         self.replies.send("interactive_stream_error", reason=reason, message=message)
 
     async def stop_stream(self, reason: str, message: str) -> bool:
-        """End the stream from this side: tell the client, close the recording, serve no more.
+        """Ends the stream from this side: tells the client, closes the recording, serves no more.
 
         False when the client has just ended it itself.
         """
@@ -87,7 +87,7 @@ class Streamer:
             return True
 
     async def close(self, reason: str) -> None:
-        """End the stream, if one runs, for this reason, and close the peer. Bounded in time."""
+        """Ends the stream, if one runs, for this reason, and closes the peer, in bounded time."""
         try:
             # A start under way is not cut off in the middle: its recording would stay behind.
             await asyncio.wait_for(self._changing_stream.acquire(), _REQUEST_SECONDS)

@@ -76,13 +76,13 @@ class StreamerPeer:
         return sdp, self._candidate_messages()
 
     async def accept(self, sdp: str) -> None:
-        """Take the client's answer. Raises what aiortc raises for one it can't use."""
+        """Takes the client's answer. Raises what aiortc raises for one it can't use."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
         for sender in self._connection.getSenders():  # whose transport is the one that stays, now
             lose_packets(sender, self._track, self._faults)
 
     async def add_candidate(self, message: dict[str, Any]) -> None:
-        """Take a candidate that came over the socket; an empty one ends them."""
+        """Takes a candidate that came over the socket; an empty one ends them."""
         text = str(message.get("candidate") or "")
         if not text:
             await self._connection.addIceCandidate(None)
@@ -93,7 +93,7 @@ class StreamerPeer:
         await self._connection.addIceCandidate(candidate)
 
     def send(self, data: str | bytes) -> None:
-        """Send on the channel to the client; dropped when it isn't open."""
+        """Sends on the channel to the client; dropped when it isn't open."""
         channel = self._channels.get(TO_CLIENT)
         if channel is None or channel.readyState != "open":
             logger.debug("a message to the client was dropped: the channel is not open")
@@ -101,16 +101,16 @@ class StreamerPeer:
         channel.send(data)
 
     def kill(self) -> None:
-        """Fall silent: send nothing more and hear nothing more, without a word to the client."""
+        """Sends and hears nothing more, without a word to the client."""
         silence(self._ice_transport()._connection)
 
     async def end_track(self) -> None:
-        """End the video track, and say so (RTCP BYE); the rest of the connection stays."""
+        """Ends the video track, and say so (RTCP BYE); the rest of the connection stays."""
         for sender in self._connection.getSenders():
             await sender.stop()
 
     async def close(self) -> None:
-        """Close the connection, within a bounded time."""
+        """Closes the connection, within a bounded time."""
         try:
             await asyncio.wait_for(self._connection.close(), _CLOSE_SECONDS)
         except TimeoutError:

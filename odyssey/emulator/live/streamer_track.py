@@ -29,7 +29,7 @@ _FROZEN_CHECK = 0.05
 class StreamerTrack(MediaStreamTrack):
     """Hands encoded frames to aiortc as they are due. The painter has one thread, so order is kept.
 
-    on_failure is told of a stream that can't be painted; the track goes on with black.
+    A stream that can't be painted is told to `on_failure`, and the track goes on with black.
     """
 
     kind = "video"
@@ -59,7 +59,7 @@ class StreamerTrack(MediaStreamTrack):
         self._job: asyncio.Future[av.Packet[Any]] | None = None
 
     def play(self, stream: LiveStream) -> None:
-        """Send this stream's frames from now on."""
+        """Sends this stream's frames from now on."""
         self._stream = stream
         self.painted.clear()
         self._size = (stream.width, stream.height)
@@ -67,14 +67,14 @@ class StreamerTrack(MediaStreamTrack):
         self._changed.set()
 
     async def pause(self) -> None:
-        """Send black from now on; returns when the last frame of the stream is painted."""
+        """Sends black from now on; returns when the last frame of the stream is painted."""
         self._stream = None
         self._idle_due = 0.0
         self._changed.set()
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the painter has nothing to do for this track."""
+        """Waits until the painter has nothing to do for this track."""
         if self._job is not None:
             await asyncio.wait([self._job])
 
@@ -149,7 +149,7 @@ class StreamerTrack(MediaStreamTrack):
         return await asyncio.shield(job)
 
     async def _wait(self, seconds: float) -> bool:
-        """Wait, but not longer than for a change of what is sent. True when there was one."""
+        """Waits, but not longer than for a change of what is sent. True when there was one."""
         if seconds <= 0:
             return self._changed.is_set()
         try:

@@ -63,10 +63,12 @@ def _bits_of(number: int) -> npt.NDArray[np.bool_]:
 
 
 def draw_frame_number(y: _Bytes, u: _Bytes, v: _Bytes, number: int) -> None:
-    """Paint `number` into the planes of a yuv420p picture, in place.
+    """Paints `number` into the planes of a yuv420p picture, in place.
 
-    `y` is (height, width) uint8, `u` and `v` (height / 2, width / 2). Raises ValueError for a
-    number that is negative or larger than `MAX_FRAME_NUMBER`.
+    `y` is (height, width) uint8, `u` and `v` (height / 2, width / 2).
+
+    Raises:
+        ValueError: the number is negative or larger than `MAX_FRAME_NUMBER`.
     """
     if not 0 <= number <= MAX_FRAME_NUMBER:
         raise ValueError(f"frame number: expected 0 to {MAX_FRAME_NUMBER}, got {number}")
@@ -80,10 +82,13 @@ def draw_frame_number(y: _Bytes, u: _Bytes, v: _Bytes, number: int) -> None:
 
 
 def read_frame_number(rgb: npt.NDArray[Any]) -> int | None:
-    """Read the number from a decoded picture, (height, width, 3) uint8 RGB (or BGR) of any size.
+    """Reads the number from a decoded picture, (height, width, 3) uint8 RGB (or BGR) of any size.
 
     None if there is no number or it can't be read without doubt: a black frame, another picture, a
-    damaged or cropped bar. Raises ValueError for an array of another dtype or shape.
+    damaged or cropped bar.
+
+    Raises:
+        ValueError: the array has another dtype or shape.
     """
     if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8:
         found = rgb.dtype if isinstance(rgb, np.ndarray) else type(rgb).__name__

@@ -27,7 +27,7 @@ class Layer:
     swell: float = 0.0  # pixels that it goes to and fro by itself, as waves do
 
     def paint(self, target: Planes, travelled: float, at: float, bottom: int) -> None:
-        """Paint it when the ground has moved `travelled` pixels; from row `bottom` it is hidden."""
+        """Paints it, moved by `travelled` pixels of the ground; from row `bottom` it is hidden."""
         offset = travelled * self.pace + self.swell * float(np.sin(at * 1.3 + self.pace * 9))
         self.strip.paint(target, offset, bottom)
 

@@ -112,7 +112,7 @@ def _stamp(
     strength: _Floats,
     level: int,
 ) -> None:
-    """Blend `level` into the plane wherever a particle is; all of them must lie within it."""
+    """Blends `level` into the plane wherever a particle is; all of them must lie within it."""
     stride = plane.strides[0]
     corner = y.astype(np.intp) * stride + x.astype(np.intp)
     spot = np.arange(kernel.shape[0])[:, None] * stride + np.arange(kernel.shape[1])
@@ -174,6 +174,6 @@ class Particles:
         return frozenset(_KINDS)
 
     def paint(self, target: Planes, at: float) -> None:
-        """Paint them as they are after `at` seconds."""
+        """Paints them as they are after `at` seconds."""
         for swarm in self.swarms:
             swarm.paint(target, at)

@@ -38,7 +38,7 @@ class Photo:
         return from_rgb(np.asarray(fitted))
 
     def paint(self, target: Planes, at: float) -> None:
-        """Fill `target` with the part that the camera sees after `at` seconds."""
+        """Fills `target` with the part that the camera sees after `at` seconds."""
         turn = 2 * pi * (at / _ROUND + self.seed % 97 / 97)
         share = (1.0 - 0.13 * (1 + sin(turn)) / 2) / (1.04 + 0.1 * (self.seed // 97 % 7) / 6)
         across, down = 0.5 + 0.45 * sin(0.7 * turn + self.seed % 5), 0.5 + 0.45 * sin(0.9 * turn)

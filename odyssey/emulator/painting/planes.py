@@ -66,7 +66,7 @@ def from_rgb(picture: Bytes) -> Planes:
 
 
 def fade(target: Planes, other: Planes, share: float) -> None:
-    """Bring `other` into `target`: 0 leaves the target as it is, 1 makes it the other."""
+    """Brings `other` into `target`: 0 leaves the target as it is, 1 makes it the other."""
     weight = np.uint16(round(min(max(share, 0.0), 1.0) * 256))
     for (plane, _), (source, _) in zip(target.each(), other.each(), strict=True):
         _blend(plane, source.astype(np.uint16) * weight, np.uint16(256 - weight))
@@ -128,7 +128,7 @@ class Overlay:
         return int(self.keeps[0].shape[0])
 
     def paint(self, target: Planes, left: int, top: int) -> None:
-        """Blend it into `target`, its corner at (`left`, `top`); what lies outside is left out."""
+        """Blends it into `target`, its corner at (`left`, `top`); what lies outside is left out."""
         for index, (plane, scale) in enumerate(target.each()):
             keep = self.keeps[min(index, 1)]
             x, y = left // scale, top // scale
@@ -160,7 +160,7 @@ class Strip:
         return cls(top, top + solid, skyline, from_rgb(picture[solid:]))
 
     def paint(self, target: Planes, offset: float, bottom: int) -> None:
-        """Paint it moved `offset` pixels to the left, down to the row `bottom` (even)."""
+        """Paints it moved `offset` pixels to the left, down to the row `bottom` (even)."""
         for index, (plane, scale) in enumerate(target.each()):
             body = (self.body.y, self.body.u, self.body.v)[index]
             keep, colour = self.skyline.keeps[min(index, 1)], self.skyline.colours[index]

@@ -69,14 +69,17 @@ class Scene:
         self._free_from = float("-inf")  # when the last fade is over
 
     def interact(self, prompt: str, at: float) -> None:
-        """Let `prompt` change the scene, beginning `at` seconds of stream time; from any thread."""
+        """Lets `prompt` change the scene from `at` seconds of stream time on; from any thread."""
         with self._asked:
             self._requests.append((prompt, at))
 
     def paint(self, number: int, at: float) -> av.VideoFrame:
         """The picture at `at` seconds, yuv420p, carrying the frame number `number`.
 
-        Times may not go back. Raises ValueError for a number that the picture can't carry.
+        Times may not go back.
+
+        Raises:
+            ValueError: the picture can't carry the number.
         """
         self._apply(at)
         frame = blank(*self._size)
@@ -92,7 +95,7 @@ class Scene:
         return frame
 
     def _apply(self, at: float) -> None:
-        """Bring the scene to what it is at `at` seconds."""
+        """Brings the scene to what it is at `at` seconds."""
         while True:
             if self._next is None:
                 self._take(at)
@@ -112,7 +115,7 @@ class Scene:
         return due
 
     def _take(self, at: float) -> None:
-        """Begin with the oldest request, if one is due."""
+        """Begins with the oldest request, if one is due."""
         due = self._due(at)
         if not due:
             return

@@ -73,7 +73,7 @@ class Sheet:
             self._draw.line(copy, fill=(*colour, 255), width=round(_FINE * thick), joint="curve")
 
     def ground(self, ridge: npt.NDArray[np.float64], above: Colour, below: Colour) -> None:
-        """Fill all under `ridge`, rows (width + 1,), with colours from its top to the bottom."""
+        """Fills all under `ridge`, rows (width + 1,), with colours from its top to the bottom."""
         width, height = self._picture.size
         line = np.repeat(_FINE * (ridge[:-1] - self.top), _FINE).astype(np.float32)
         under = np.arange(height, dtype=np.float32)[:, None] >= line

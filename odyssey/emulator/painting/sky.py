@@ -190,7 +190,7 @@ class Clouds:
         return cls(tuple(clouds))
 
     def paint(self, target: Planes, at: float) -> None:
-        """Paint them as they are after `at` seconds."""
+        """Paints them as they are after `at` seconds."""
         for cloud in self.clouds:
             room = target.y.shape[1] + cloud.overlay.width
             left = (cloud.start + cloud.pace * at) % room - cloud.overlay.width

@@ -55,7 +55,7 @@ class Subject:
         return 2.4 if self.theme.action == "run" else walk
 
     def paint(self, target: Planes, at: float, floor: float) -> None:
-        """Paint it `at` seconds; `floor` is the row that it stands on."""
+        """Paints it `at` seconds; `floor` is the row that it stands on."""
         asleep = self.theme.action == "sleep"
         step = self.figure.step * {"run": 0.6, "dance": 0.7, "sleep": 1.8}.get(
             self.theme.action, 1.0

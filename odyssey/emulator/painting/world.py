@@ -49,7 +49,7 @@ class World:
         self._subject = Subject.of(self.theme, Palette.of(self.theme), self.width, self.height)
 
     def prepare(self) -> Iterator[None]:
-        """Draw what `paint` needs, a part at every step."""
+        """Draws what `paint` needs, a part at every step."""
         if self.photo is not None:
             self._prepare_photo(self.photo)
             return
@@ -84,7 +84,7 @@ class World:
         return self.travelled + max(0.0, at - self.since) * pace
 
     def paint(self, target: Planes, at: float) -> None:
-        """Paint the whole picture as it is at `at` seconds of stream time."""
+        """Paints the whole picture as it is at `at` seconds of stream time."""
         if self._camera is not None:
             self._camera.paint(target, at)
             self._paint_particles(target, at)

@@ -68,7 +68,7 @@ class JobStore:
         self._database = database
 
     def open(self) -> None:
-        """Make the tables; queue again what was under way when the emulator ended."""
+        """Makes the tables; queues again what was under way when the emulator ended."""
         self._database.executescript(_SCHEMA)
         again = self._database.execute(
             "UPDATE simulations SET retry_count = retry_count + (status = 'processing'),"
@@ -79,7 +79,7 @@ class JobStore:
             logger.info("%d interrupted simulations are queued again", again.rowcount)
 
     def add(self, job_id: str, account: str, request: str, most_queued: int) -> StoredJob | None:
-        """Queue a job; None when so many jobs of the account are queued already."""
+        """Queues a job; None when so many jobs of the account are queued already."""
         if self._count(_QUEUED + " AND account = ?", account) >= most_queued:
             return None
         self._database.execute(
@@ -123,7 +123,7 @@ class JobStore:
         return [(index, StoredRecording(*values)) for index, *values in rows]
 
     def dispatch(self) -> tuple[StoredJob, str] | None:
-        """Give out the job that has waited longest, and what it is to render."""
+        """Gives out the job that has waited longest, and what it is to render."""
         row = self._database.execute(
             "SELECT job_id, request FROM simulations WHERE status = 'pending'"
             " ORDER BY number LIMIT 1"
@@ -140,7 +140,7 @@ class JobStore:
         return job, request
 
     def process(self, job_id: str) -> bool:
-        """Note that a dispatched job is being rendered; False when it was cancelled."""
+        """Notes that a dispatched job is being rendered; False when it was cancelled."""
         changed = self._database.execute(
             "UPDATE simulations SET status = 'processing', started_at = ?"
             " WHERE job_id = ? AND status = 'dispatched'",
@@ -149,7 +149,7 @@ class JobStore:
         return changed.rowcount > 0
 
     def cancel(self, job_id: str) -> bool:
-        """Cancel a job; False when it is being rendered or over."""
+        """Cancels a job; False when it is being rendered or over."""
         changed = self._database.execute(
             "UPDATE simulations SET status = 'cancelled', completed_at = ?, request = NULL"
             " WHERE job_id = ? AND status IN ('pending', 'dispatched')",
@@ -165,7 +165,7 @@ class JobStore:
         )
 
     def complete(self, job: StoredJob, recordings: Sequence[StoredRecording]) -> None:
-        """Note the recordings of a job's scripts, in their order, together with its completion."""
+        """Notes the recordings of a job's scripts, in their order, together with its completion."""
         with self._database:
             self._database.execute("BEGIN")
             for index, recording in enumerate(recordings):

@@ -76,10 +76,13 @@ class Recorder:
         self._thread.start()
 
     def add(self, frame: av.VideoFrame, at: float) -> None:
-        """Record `frame`, shown from `at` seconds of stream time; its picture must stay as it is.
+        """Records `frame`, shown from `at` seconds of stream time; its picture must stay as it is.
 
-        Returns at once, unless the encoder is far behind (64 frames). Raises ValueError for a frame
-        of another size and RuntimeError after `finish` or `abort`.
+        Returns at once, unless the encoder is far behind (64 frames).
+
+        Raises:
+            ValueError: the frame is of another size.
+            RuntimeError: after `finish` or `abort`.
         """
         if (frame.width, frame.height) != (self._width, self._height):
             raise ValueError(
@@ -106,9 +109,10 @@ class Recorder:
         applied_prompt: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Log what happened at `at` seconds of stream time, with the first frame that shows it.
+        """Logs what happened at `at` seconds of stream time, with the first frame that shows it.
 
-        Raises RuntimeError after `finish` or `abort`.
+        Raises:
+            RuntimeError: after `finish` or `abort`.
         """
         fields: dict[str, Any] = {"timestamp_ms": round(at * 1000), "type": type}
         optional = {"prompt": prompt, "applied_prompt": applied_prompt, "reason": reason}
@@ -120,7 +124,7 @@ class Recorder:
             self._events.flush()
 
     def finish(self, at: float) -> RecordingSummary:
-        """Wait for the encoder, close the files and give them their names.
+        """Waits for the encoder, closes the files and gives them their names.
 
         `at` is when the stream ended, in seconds of its time. Called again it returns the same
         summary. A stream without frames leaves the log of events only. Raises what the encoder
@@ -144,7 +148,7 @@ class Recorder:
             return self._summary
 
     def abort(self) -> None:
-        """Give the recording up and remove its files; does nothing after `finish`."""
+        """Gives the recording up and removes its files; does nothing after `finish`."""
         with self._finishing:
             if self._summary is None and not self._aborted:
                 self._aborted = True

@@ -103,7 +103,7 @@ class Store:
         return self.files / stream_id
 
     def begin(self, stream_id: str, account: str, width: int, height: int, started_at: str) -> None:
-        """Note a stream that has started. It is not listed before `finish`."""
+        """Notes a stream that has started. It is not listed before `finish`."""
         self._database.execute(
             "INSERT INTO recordings (stream_id, account, width, height, started_at)"
             " VALUES (?, ?, ?, ?, ?)",
@@ -120,7 +120,7 @@ class Store:
         )
 
     def discard(self, stream_id: str) -> None:
-        """Forget a recording and remove its files."""
+        """Forgets a recording and removes its files."""
         shutil.rmtree(self.folder_of(stream_id), ignore_errors=True)
         self._database.execute("DELETE FROM recordings WHERE stream_id = ?", (stream_id,))
 

@@ -139,7 +139,11 @@ class Api:
         return web.json_response({})
 
     def account(self, request: web.Request) -> str:
-        """Whose the request is. RefusedError (401) without a valid token."""
+        """The account whose token the request has.
+
+        Raises:
+            RefusedError: it has no valid one (401).
+        """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         account = self._bearers.account(token.strip()) if scheme.lower() == "bearer" else None
         if account is None:
@@ -181,7 +185,11 @@ def origin(request: web.Request) -> str:
 
 
 async def body_of(request: web.Request) -> dict[str, Any]:
-    """The JSON object of the request, empty without a body. RefusedError (422) for all else."""
+    """The JSON object of the request, empty without a body.
+
+    Raises:
+        RefusedError: the body is something else (422).
+    """
     data = await request.read()
     if not data.strip():
         return {}
@@ -192,7 +200,11 @@ async def body_of(request: web.Request) -> dict[str, Any]:
 
 
 def number_of(request: web.Request, name: str, default: int, *, least: int, most: int) -> int:
-    """A whole number of the query. RefusedError (422) for all else."""
+    """A whole number of the query.
+
+    Raises:
+        RefusedError: it is none, or beyond the limits (422).
+    """
     text = request.query.get(name)
     if text is None:
         return default

@@ -77,7 +77,11 @@ class FaultApi:
 
 
 def _name_of(request: web.Request) -> str:
-    """The fault that the request is for. RefusedError (404) when there is none of the name."""
+    """The fault that the request is for.
+
+    Raises:
+        RefusedError: there is none of the name (404).
+    """
     name = request.match_info["name"]
     if name not in CATALOGUE:
         raise refused(404, f"no fault is named {name!r}; there are {', '.join(sorted(CATALOGUE))}")

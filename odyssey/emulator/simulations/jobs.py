@@ -51,11 +51,11 @@ class Simulations:
         self._rendering: asyncio.Future[RecordingSummary] | None = None
 
     def start(self) -> None:
-        """Begin with what is queued."""
+        """Begins with what is queued."""
         self._worker = asyncio.ensure_future(self._work())
 
     async def close(self) -> None:
-        """Stop at once. What is under way is queued again when the store is next opened."""
+        """Stops at once. What is under way is queued again when the store is next opened."""
         self._stop.set()
         if self._worker is not None:
             self._worker.cancel()
@@ -65,11 +65,15 @@ class Simulations:
         self._thread.shutdown(wait=False)
 
     async def check(self, request: SimulationRequest) -> None:
-        """Raises ScriptError for scripts that can't be played."""
+        """Checks the scripts of a request.
+
+        Raises:
+            ScriptError: one can't be played.
+        """
         await asyncio.get_running_loop().run_in_executor(None, self._read, request)
 
     async def submit(self, account: str, request: SimulationRequest) -> StoredJob | None:
-        """Queue a job whose scripts are checked; None when the account has too many queued."""
+        """Queues a job whose scripts are checked; None when the account has too many queued."""
         id_, most = str(uuid.uuid4()), self._settings.limits.queued_simulations
         job = await self._archive.jobs(lambda jobs: jobs.add(id_, account, request.dumps(), most))
         self._submitted.set()
@@ -123,7 +127,7 @@ class Simulations:
         await self._archive.jobs(lambda jobs: jobs.fail(job.job_id, message))
 
     async def _play(self, job: StoredJob, text: str) -> None:
-        """Take a job from dispatched to its end."""
+        """Takes a job from dispatched to its end."""
         loop = asyncio.get_running_loop()
         await self._hold("dispatched", job.job_id)
         if not await self._archive.jobs(lambda jobs: jobs.process(job.job_id)):
@@ -182,7 +186,7 @@ class Simulations:
             shutil.rmtree(self._archive.folder_of(recording.stream_id), ignore_errors=True)
 
     async def _hold(self, state: str, job_id: str | None = None) -> None:
-        """Wait while a fault keeps jobs in `state`; no longer than the job is in it."""
+        """Waits while a fault keeps jobs in `state`; no longer than the job is in it."""
 
         def holds() -> bool:
             fault = self._settings.faults.find(SimulationStuck, lambda fault: fault.state == state)

@@ -25,8 +25,9 @@ class RenderingStopped(Exception):  # noqa: N818 - nothing went wrong
 class Rendering:
     """One script and where its video goes.
 
-    applied: how a prompt is applied.
-    stop: set, it ends the rendering within a frame.
+    Attributes:
+        applied: how a prompt is applied.
+        stop: set, it ends the rendering within a frame.
     """
 
     script: Script
@@ -38,7 +39,9 @@ class Rendering:
     def run(self) -> RecordingSummary:
         """Blocks until the files are complete. Leaves none when it raises.
 
-        Raises RenderingStopped, and what painting and encoding fail with.
+        Raises:
+            RenderingStopped: `stop` was set.
+            Exception: what painting and encoding fail with.
         """
         recorder = Recorder(self.folder, *self.size)
         try:

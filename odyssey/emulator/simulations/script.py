@@ -33,9 +33,10 @@ class Cue:
 class Script:
     """A script that can be played.
 
-    image: a data URL of the picture to start from.
-    cues: the interactions in order.
-    end_ms: the length of the video.
+    Attributes:
+        image: a data URL of the picture to start from.
+        cues: the interactions in order.
+        end_ms: the length of the video.
     """
 
     prompt: str
@@ -45,7 +46,11 @@ class Script:
 
     @classmethod
     def read(cls, value: object, *, name: str = "script", longest_ms: float) -> Script:
-        """Raises ScriptError. Blocks while a picture is decoded. Unknown fields are ignored."""
+        """Reads the JSON of a script, without fields that it does not know; decodes its picture.
+
+        Raises:
+            ScriptError: it can't be played.
+        """
         if not isinstance(value, list) or not value:
             raise ScriptError(f"{name}: expected a list of entries that is not empty")
         entries = [_Entry.read(entry, f"{name}[{i}]") for i, entry in enumerate(value)]
@@ -120,8 +125,9 @@ def _check_order(entries: list[_Entry]) -> None:
 class SimulationRequest:
     """The body of `POST /simulation-jobs`.
 
-    scripts: what is to be rendered, in JSON, unless it is at `script_url`.
-    batch: whether these came as `scripts`, which is how errors name them.
+    Attributes:
+        scripts: what is to be rendered, in JSON, unless it is at `script_url`.
+        batch: whether these came as `scripts`, which is how errors name them.
     """
 
     scripts: list[Any] | None = attrs.field(repr=False)
@@ -132,7 +138,11 @@ class SimulationRequest:
 
     @classmethod
     def of_body(cls, body: dict[str, Any]) -> SimulationRequest:
-        """RefusedError: 422 for a wrong flag; 400 unless there is one source of scripts."""
+        """Reads the body.
+
+        Raises:
+            RefusedError: a flag is wrong (422), or there is not one source of scripts (400).
+        """
         given = [source for source in _SOURCES if body.get(source) is not None]
         if len(given) != 1:
             raise refused(400, "expected exactly one of script, scripts and script_url")
@@ -157,9 +167,14 @@ class SimulationRequest:
         return cls(**json.loads(text))
 
     def read(self, longest_ms: float, *, images: bool) -> list[Script]:
-        """The scripts, checked, of those that came with the request. ScriptError for a wrong one.
+        """The scripts that came with the request, checked.
 
-        images: whether streams may start from a picture.
+        Args:
+            longest_ms: the length that a video may have.
+            images: whether streams may start from a picture.
+
+        Raises:
+            ScriptError: one can't be played.
         """
         scripts = []
         for i, value in enumerate(self.scripts or ()):

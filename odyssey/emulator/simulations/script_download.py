@@ -18,7 +18,11 @@ _REDIRECTS = 5
 
 
 async def download_script(url: str) -> Any:
-    """The JSON at `url`. Raises ScriptError when there is none, or it is too large or too slow."""
+    """The JSON at `url`.
+
+    Raises:
+        ScriptError: there is none, or it is too large or too slow.
+    """
     timeout = ClientTimeout(total=_SECONDS)
     try:
         async with (
