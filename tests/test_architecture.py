@@ -39,8 +39,8 @@ LAYERS = (
 LATE = {"_rtc", "_video"}
 HEAVY = {"aiortc", "aioice", "av", "websockets", "asyncio"}
 MAY_BE_HEAVY = {"_rtc", "_video", "emulator", "cli", "pytest_plugin", "integrations"}
-#: The asyncio loop in a thread. Imported by who connects.
-PORTAL = "portal.py"
+#: The asyncio loop in a thread, and its tasks. Imported by who connects.
+ASYNCIO = {"portal.py", "tasks.py"}
 
 
 def rank(part: str) -> int:
@@ -95,8 +95,8 @@ def test_imports_are_found_wherever_they_stand() -> None:
     """Else the tests below would see nothing and be content."""
     found = dict(imports(ROOT / "_live" / "live.py"))
     assert found["odyssey._rest.client.HttpClient"] is True
-    assert found["odyssey._runtime.portal.MediaLoop"] is False
-    assert own("odyssey._runtime.portal.MediaLoop") == "_runtime"
+    assert found["odyssey._runtime.portal.Portal"] is False
+    assert own("odyssey._runtime.portal.Portal") == "_runtime"
     assert own("odyssey.Odyssey") == "__init__"
     assert any(own(name) == "emulator" for name, _ in imports(ROOT / "emulator" / "server.py"))
 
@@ -121,7 +121,7 @@ def test_imports_point_down(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CLIENT_SIDE, ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_the_media_side_imports_what_is_heavy(path: Path) -> None:
-    if part_of(path) in MAY_BE_HEAVY or path.name == PORTAL:
+    if part_of(path) in MAY_BE_HEAVY or path.name in ASYNCIO:
         return
     for name, at_once in imports(path):
         assert not at_once or name.split(".")[0] not in HEAVY, f"{path.name} imports {name}"

@@ -33,7 +33,7 @@ from odyssey.models import ConnectionStatus
 if TYPE_CHECKING:
     from odyssey._live.callbacks import Callbacks, Handlers
     from odyssey._rtc.connection import Connection
-    from odyssey._runtime.portal import MediaLoop
+    from odyssey._runtime.portal import Portal
     from odyssey.frames.stats import ClientStats
     from odyssey.models import ClientCredentials, StreamerCapabilities
 
@@ -72,7 +72,7 @@ class Live:
         self._connecting = threading.Lock()
         # Guards `_loop`, `_attempt` and `_closed`; nothing waits while holding it.
         self._state = threading.Lock()
-        self._loop: MediaLoop | None = None
+        self._loop: Portal | None = None
         self._attempt: _Attempt | None = None
         self._closed = False
 
@@ -161,16 +161,16 @@ class Live:
                 self._abort(loop, attempt, exc)
                 raise
 
-    def _begin(self, handlers: Handlers) -> tuple[MediaLoop, _Attempt]:
+    def _begin(self, handlers: Handlers) -> tuple[Portal, _Attempt]:
         load("odyssey._rtc.connection")
         from odyssey._live.callbacks import Callbacks
         from odyssey._rtc.connection import Connection
-        from odyssey._runtime.portal import MediaLoop
+        from odyssey._runtime.portal import Portal
 
         with self._state:
             self.check_open()
             if self._loop is None:
-                self._loop = MediaLoop()
+                self._loop = Portal("odyssey-media")
                 close_at_exit(self)
             callbacks = Callbacks(handlers)
             connection = Connection(self.fanout, callbacks, self._settings.advanced)
@@ -179,7 +179,7 @@ class Live:
 
     def _open(
         self,
-        loop: MediaLoop,
+        loop: Portal,
         attempt: _Attempt,
         deadline: Deadline,
         credentials: ClientCredentials | None,
@@ -219,7 +219,7 @@ class Live:
             waiting_for=lambda: f"not connected in time; missing: {connection.missing()}",
         )
 
-    def _abort(self, loop: MediaLoop, attempt: _Attempt, exc: BaseException) -> None:
+    def _abort(self, loop: Portal, attempt: _Attempt, exc: BaseException) -> None:
         """After a failed or interrupted try: nothing of it stays."""
         error = exc if isinstance(exc, OdysseyError) else None
         # Ctrl-C is answered at once; the clean-up goes on without its caller.
@@ -299,7 +299,7 @@ class Live:
         """Raises `OdysseyStreamError` where there is no connection."""
         self._connected(doing)
 
-    def _connected(self, doing: str) -> tuple[MediaLoop, Connection]:
+    def _connected(self, doing: str) -> tuple[Portal, Connection]:
         self._fork_guard.require()
         self.check_open()
         loop, attempt = self._loop, self._attempt

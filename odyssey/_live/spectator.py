@@ -23,7 +23,7 @@ from odyssey.frames.queue import FrameQueue, StreamState
 
 if TYPE_CHECKING:
     from odyssey._rtc.spectator import Spectator
-    from odyssey._runtime.portal import MediaLoop
+    from odyssey._runtime.portal import Portal
 
 #: Seconds for connecting, and for a frame, where the caller names none.
 DEFAULT_TIMEOUT = 30.0
@@ -172,7 +172,7 @@ class SpectatorSession:
         self._fork_guard = ForkGuard()
         self._handlers = handlers
         self._session = WhepSession(address)
-        self._loop: MediaLoop | None = None
+        self._loop: Portal | None = None
         self._spectator: Spectator | None = None
         self._callbacks: Callbacks | None = None
         # Guards `_connected`, `_over` and `_leaving`; nothing waits while holding it.
@@ -194,11 +194,11 @@ class SpectatorSession:
         """Returns when the media connection is up."""
         load("odyssey._rtc.spectator")
         from odyssey._rtc.spectator import Spectator
-        from odyssey._runtime.portal import MediaLoop
+        from odyssey._runtime.portal import Portal
 
         servers = self._session.ice_servers(deadline)
         self._callbacks = Callbacks(self._handlers)
-        loop = self._loop = MediaLoop()
+        loop = self._loop = Portal("odyssey-media")
         spectator = self._spectator = Spectator(self)
         close_at_exit(self)
         offer = loop.call(

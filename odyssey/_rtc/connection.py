@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import av
 
@@ -18,6 +18,7 @@ from odyssey._rtc.peer import IceServerLike, Peer
 from odyssey._rtc.signaling import CLEAN_CODES, Refused, Signaling
 from odyssey._rtc.silence import SilenceWatch
 from odyssey._rtc.video_receiver import live_frame
+from odyssey._runtime.tasks import Tasks
 from odyssey.config import AdvancedConfig
 from odyssey.errors import (
     OdysseyConnectionError,
@@ -69,8 +70,9 @@ class Connection:
         self._peer: Peer | None = None
         self._offered = False
         self._opening: asyncio.Task[None] | None = None
-        self._ready: asyncio.Future[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        # Of the present try: answered when all is there, or with why it failed.
+        self._ready: asyncio.Future[Refused | None] | None = None
+        self._tasks = Tasks(self.task_failed)
         self._teardown: asyncio.Task[None] | None = None
 
     # Connecting.
@@ -118,38 +120,40 @@ class Connection:
     ) -> None:
         delays = iter(self._retry_delays)
         while True:
-            try:
-                await self._attempt(credentials, base_url, servers)
-            except Refused as exc:
-                delay = None if exc.final else next(delays, None)
-                if delay is None:
-                    raise exc.error from exc.__cause__
-                logger.info("connecting failed (%s); trying again in %.1f s", exc, delay)
-                self._set_status(ConnectionStatus.RECONNECTING, str(exc))
-                await self._drop(say_goodbye=False)
-                await asyncio.sleep(delay)
-            else:
+            refused = await self._attempt(credentials, base_url, servers)
+            if refused is None:
                 return
+            delay = None if refused.final else next(delays, None)
+            if delay is None:
+                raise refused.error
+            logger.info("connecting failed (%s); trying again in %.1f s", refused.error, delay)
+            self._set_status(ConnectionStatus.RECONNECTING, str(refused.error))
+            await self._drop(say_goodbye=False)
+            await asyncio.sleep(delay)
 
     async def _attempt(
         self, credentials: ClientCredentials, base_url: str, servers: Sequence[IceServerLike]
-    ) -> None:
+    ) -> Refused | None:
+        """Tries once; why it failed, or None."""
         self._ready = asyncio.get_running_loop().create_future()
         self._offered = False
         signaling = await Signaling.open(
             base_url, credentials.session_id, credentials.session_token, OPEN_TIMEOUT
         )
+        if isinstance(signaling, Refused):
+            return signaling
         self._signaling = signaling
         peer = self._peer = Peer(servers, self)
-        self._spawn(self._read(signaling, peer))
-        self._spawn(signaling.keep_alive())
-        await self._ready
-        if signaling.close_code is not None:
+        self._tasks.spawn(self._read(signaling, peer))
+        self._tasks.spawn(signaling.keep_alive())
+        refused = await self._ready
+        if refused is None and signaling.close_code is not None:
             # It closed in the very moment in which all was there.
             error = OdysseyConnectionError(
                 "the signaling socket closed as the connection was ready"
             )
-            raise Refused(error, final=False)
+            return Refused(error, final=False)
+        return refused
 
     async def _read(self, signaling: Signaling, peer: Peer) -> None:
         """Acts on what the signaling server says, until its socket closes."""
@@ -176,7 +180,7 @@ class Connection:
             return
         with contextlib.suppress(OdysseyConnectionError):  # its closing is noticed by `_read`
             await signaling.send(messages.answer(answer))
-            self._spawn(self._send_late_candidates(signaling, peer))
+            self._tasks.spawn(self._send_late_candidates(signaling, peer))
 
     async def _send_late_candidates(self, signaling: Signaling, peer: Peer) -> None:
         # Closed with the task, not when it is collected: that ends the queries.
@@ -223,6 +227,13 @@ class Connection:
         else:
             asyncio.get_running_loop().call_later(VERDICT_GRACE, self._fail, error)
 
+    def task_failed(self, exc: Exception) -> None:
+        error = OdysseyConnectionError(
+            f"the connection can't go on: an unexpected {type(exc).__name__}"
+        )
+        error.__cause__ = exc
+        self._lose(error, final=False)
+
     def _heard_at(self) -> float | None:
         return None if self._peer is None else self._peer.heard_at
 
@@ -252,8 +263,7 @@ class Connection:
         if self.status is ConnectionStatus.CONNECTED:
             self._fail(error)
         elif self._ready is not None and not self._ready.done():
-            self._ready.set_exception(Refused(error, final=final))
-            self._ready.exception()  # a cancelled `open` doesn't await it any more
+            self._ready.set_result(Refused(error, final))
 
     def _fail(self, error: OdysseyError) -> None:
         if self.status is ConnectionStatus.CONNECTED:
@@ -311,10 +321,7 @@ class Connection:
             closing.append(asyncio.ensure_future(peer.close()))
         if closing:
             await _bounded(closing)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
+        await self._tasks.cancel(CLOSE_TIMEOUT)
 
     def _set_status(self, status: ConnectionStatus, message: str | None = None) -> None:
         if status is self.status and status is not ConnectionStatus.RECONNECTING:
@@ -326,11 +333,6 @@ class Connection:
         )
         self.status = status
         self._listener.emit("on_status_change", status, message)
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _disconnected() -> OdysseyConnectionError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from odyssey.errors import (
     OdysseyError,
     OdysseyStreamError,
     error_from_stream_reason,
+    own_copy,
 )
 from odyssey.frames.fanout import FrameFanout
 from odyssey.frames.queue import StreamState
@@ -274,4 +274,4 @@ def _refuse(waiters: Sequence[asyncio.Future[str]], error: OdysseyError) -> None
     """Each gets an error of its own: a traceback belongs to one thread."""
     for waiter in waiters:
         if not waiter.done():
-            waiter.set_exception(copy.copy(error))
+            waiter.set_exception(own_copy(error))

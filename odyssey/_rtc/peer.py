@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import functools
 import logging
 import re
-from collections.abc import AsyncGenerator, Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
 
 import av
 from aiortc import (
@@ -26,6 +26,7 @@ from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
 from odyssey._rtc import private_ice
 from odyssey._rtc.video_receiver import VideoReceiver, drain
+from odyssey._runtime.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class PeerListener(Protocol):
     def message_received(self, data: str | bytes) -> None: ...
     def needs_changed(self) -> None: ...
     def peer_lost(self, why: str) -> None: ...
+    def task_failed(self, exc: Exception) -> None: ...
 
 
 class Peer:
@@ -60,16 +62,17 @@ class Peer:
         self._listener = listener
         # An empty list, never None: aiortc takes None for Google's STUN server.
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=usable_servers(servers)))
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(listener.task_failed)
         self._channels: dict[str, RTCDataChannel] = {}
         self._early_candidates: list[RemoteCandidate] = []
         self._video: VideoReceiver | None = None
         self._max_message_size = DEFAULT_MESSAGE_SIZE
         self._offered = False
         self._closed = False
-        self._pc.on("track", self._on_track)
-        self._pc.on("datachannel", self._on_channel)
-        self._pc.on("connectionstatechange", self._on_state)
+        guarded = self._tasks.guarded
+        self._pc.on("track", guarded(self._on_track))
+        self._pc.on("datachannel", guarded(self._on_channel))
+        self._pc.on("connectionstatechange", guarded(self._on_state))
 
     def missing(self) -> set[Need]:
         """What this peer still lacks to be ready."""
@@ -171,11 +174,9 @@ class Peer:
         finally:
             if self._video is not None:
                 await self._video.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._tasks.cancel()
 
-    # Events of aiortc. A synchronous handler that raises would abort the negotiation.
+    # Events of aiortc, guarded: a handler that raises would abort the negotiation, or reading.
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "video" and self._video is None:
@@ -184,19 +185,22 @@ class Peer:
                 track,
                 self._listener.frame_decoded,
                 lambda: self._lost("the service ended the video track"),
+                self._listener.task_failed,
             )
         else:
             # aiortc decodes it all the same, into a queue without bound.
-            self._spawn(drain(track, lambda _: None))
+            self._tasks.spawn(drain(track, lambda _: None))
         self._listener.needs_changed()
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
         self._channels[channel.label] = channel
+        guarded = self._tasks.guarded
         if channel.label == STREAMER_TO_CLIENT:
-            channel.on("message", self._listener.message_received)
+            channel.on("message", guarded(self._listener.message_received))
         if channel.label in (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT):
-            channel.on("close", lambda: self._lost(f"the data channel {channel.label} closed"))
-        channel.on("open", self._listener.needs_changed)
+            lost = functools.partial(self._lost, f"the data channel {channel.label} closed")
+            channel.on("close", guarded(lost))
+        channel.on("open", guarded(self._listener.needs_changed))
         self._listener.needs_changed()
 
     def _on_state(self) -> None:
@@ -209,11 +213,6 @@ class Peer:
     def _lost(self, why: str) -> None:
         if not self._closed:
             self._listener.peer_lost(why)
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def usable_servers(servers: Sequence[IceServerLike]) -> list[RTCIceServer]:

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
+import attrs
 import certifi
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
@@ -34,13 +35,16 @@ _socket_logger = logging.getLogger(__name__ + ".socket")
 _socket_logger.addFilter(RedactingFilter())
 
 
-class Refused(Exception):  # noqa: N818 - wraps the error to raise
-    """Opening failed. `final`: trying again can't help."""
+@attrs.frozen
+class Refused:
+    """Why a connection did not come about.
 
-    def __init__(self, error: OdysseyError, *, final: bool) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.final = final
+    Attributes:
+        final: Trying again can't help.
+    """
+
+    error: OdysseyError
+    final: bool
 
 
 class Signaling:
@@ -50,12 +54,10 @@ class Signaling:
         self._socket = socket
 
     @classmethod
-    async def open(cls, base_url: str, session_id: str, token: str, seconds: float) -> Signaling:
-        """Connects to `{base_url}/client/{session_id}` within `seconds`.
-
-        Raises:
-            Refused: it could not be opened.
-        """
+    async def open(
+        cls, base_url: str, session_id: str, token: str, seconds: float
+    ) -> Signaling | Refused:
+        """Connects to `{base_url}/client/{session_id}` within `seconds`."""
         url = f"{base_url}/client/{quote(session_id, safe='')}?token={quote(token, safe='')}"
         try:
             socket = await connect(
@@ -68,21 +70,21 @@ class Signaling:
                 logger=_socket_logger,
             )
         except InvalidStatus as exc:
-            raise _refused(exc.response.status_code) from scrub(exc)
+            return _refused_with(exc.response.status_code, exc)
         except (InvalidURI, ValueError) as exc:
             error = OdysseyConnectionError("the signaling address is not a valid one")
-            raise Refused(error, final=True) from scrub(exc)
+            return _refused(error, exc, final=True)
         except ImportError as exc:
             error = OdysseyConnectionError(
                 "the environment names a SOCKS proxy, and websockets needs python-socks for that: "
                 'pip install "python-socks[asyncio]"'
             )
-            raise Refused(error, final=True) from exc
+            return _refused(error, exc, final=True)
         except (OSError, WebSocketException, EOFError) as exc:
             # TimeoutError is an OSError too: nobody answered the handshake.
             said = getattr(exc, "strerror", None) or type(exc).__name__
             error = OdysseyConnectionError(f"the signaling socket could not be opened ({said})")
-            raise Refused(error, final=False) from scrub(exc)
+            return _refused(error, exc, final=False)
         return cls(socket)
 
     async def messages(self) -> AsyncIterator[messages.ServerMessage]:
@@ -135,16 +137,23 @@ class Signaling:
             self._socket.transport.abort()
 
 
-def _refused(status: int) -> Refused:
+def _refused(error: OdysseyError, cause: BaseException, *, final: bool) -> Refused:
+    error.__cause__ = scrub(cause)
+    return Refused(error, final)
+
+
+def _refused_with(status: int, cause: BaseException) -> Refused:
+    """The server answered the handshake with this HTTP status."""
     if status in (401, 403):
         error: OdysseyError = OdysseyAuthError(
             f"the signaling server refused the session token (HTTP {status}); it may have expired: "
             "a token lets one connect once, within about ten minutes",
             status=status,
         )
-        return Refused(error, final=True)
+        return _refused(error, cause, final=True)
     error = OdysseyConnectionError(f"the signaling server refused the connection (HTTP {status})")
-    return Refused(error, final=400 <= status < 500 and status not in (408, 425, 429))
+    final = 400 <= status < 500 and status not in (408, 425, 429)
+    return _refused(error, cause, final=final)
 
 
 def tls_context() -> ssl.SSLContext:

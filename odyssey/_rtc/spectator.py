@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import av
 from aiortc import (
@@ -21,6 +21,7 @@ from odyssey._rtc import private_ice, private_rtp
 from odyssey._rtc.peer import IceServerLike, usable_servers
 from odyssey._rtc.silence import SilenceWatch
 from odyssey._rtc.video_receiver import VideoReceiver, drain, live_frame
+from odyssey._runtime.tasks import Tasks
 from odyssey.config import DEFAULT_FRAME_TIMEOUT
 from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyServerError
 from odyssey.frames.frame import VideoFrame
@@ -58,9 +59,10 @@ class Spectator:
         self._silence = SilenceWatch(DEFAULT_FRAME_TIMEOUT, self._heard_at, self._end_soon)
         self._frames_received = 0
         self._failure: str | None = None
+        self._cause: Exception | None = None  # of the failure, where it was an exception
         self._ending = False
         self._ended = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._task_failed)
         self._teardown: asyncio.Task[None] | None = None
 
     async def offer(self, servers: Sequence[IceServerLike]) -> str:
@@ -71,8 +73,8 @@ class Spectator:
                 iceServers=usable_servers(servers), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
             )
         )
-        pc.on("track", self._on_track)
-        pc.on("connectionstatechange", self._on_state)
+        pc.on("track", self._tasks.guarded(self._on_track))
+        pc.on("connectionstatechange", self._tasks.guarded(self._on_state))
         for kind in ("video", "audio"):
             pc.addTransceiver(kind, direction="recvonly")
         private_ice.bound_gathering(pc)
@@ -117,9 +119,7 @@ class Spectator:
                 logger.warning("the peer connection did not close within %.1f s", CLOSE_TIMEOUT)
         if self._video is not None:
             await self._video.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
 
     # Events of aiortc.
 
@@ -127,10 +127,12 @@ class Spectator:
         if track.kind == "video" and self._track is None:
             assert self._pc is not None
             self._track = track
-            self._video = VideoReceiver(self._pc, track, self._deliver, self._end_soon)
+            self._video = VideoReceiver(
+                self._pc, track, self._deliver, self._end_soon, self._task_failed
+            )
         else:
             # aiortc decodes it all the same, into a queue without bound.
-            self._spawn(drain(track, lambda _: None))
+            self._tasks.spawn(drain(track, lambda _: None))
 
     def _on_state(self) -> None:
         assert self._pc is not None
@@ -140,7 +142,7 @@ class Spectator:
         if state == "connected" and not self._ready.done():
             self._listener.began()
             self._silence.start()
-            self._spawn(self._ask_for_key_frame())
+            self._tasks.spawn(self._ask_for_key_frame())
             self._ready.set_result(None)
         elif state in ("failed", "closed"):
             self._end_soon()
@@ -166,7 +168,10 @@ class Spectator:
     def _heard_at(self) -> float | None:
         return None if self._video is None else self._video.heard_at
 
-    def _end_soon(self, failure: str | None = None) -> None:
+    def _task_failed(self, exc: Exception) -> None:
+        self._end_soon(f"an unexpected {type(exc).__name__}", exc)
+
+    def _end_soon(self, failure: str | None = None, cause: Exception | None = None) -> None:
         """The stream ended, or the connection was lost. Once; what is decoded yet comes first."""
         assert self._pc is not None
         if not self._ended and not self._ending:
@@ -174,7 +179,7 @@ class Spectator:
             self._silence.stop()
             if failure is None and private_ice.went_silent(self._pc):
                 failure = "no answer any more"
-            self._failure = failure
+            self._failure, self._cause = failure, cause
             asyncio.get_running_loop().call_later(GRACE, self._end)
 
     def _end(self) -> None:
@@ -184,11 +189,9 @@ class Spectator:
         self._ended = True
         if not self._ready.done():
             self._ready.set_exception(
-                OdysseyConnectionError(
-                    "no media connection to the stream came about"
-                    if self._failure is not None
-                    else "the stream ended before the connection was ready"
-                )
+                self._error("no media connection to the stream came about")
+                if self._failure is not None
+                else self._error("the stream ended before the connection was ready")
             )
             self._ready.exception()  # a cancelled `accept` doesn't await it any more
             return
@@ -196,15 +199,15 @@ class Spectator:
         self._listener.ended(
             None
             if failure is None
-            else OdysseyConnectionError(f"the connection to the stream was lost: {failure}")
+            else self._error(f"the connection to the stream was lost: {failure}")
         )
         self._teardown = asyncio.get_running_loop().create_task(self._tear_down())
         self._teardown.add_done_callback(lambda _: self._listener.torn_down())
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _error(self, text: str) -> OdysseyConnectionError:
+        error = OdysseyConnectionError(text)
+        error.__cause__ = self._cause
+        return error
 
 
 def without_rejected(answer: str, offer: str) -> str:

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import av
 from aiortc import RTCPeerConnection
@@ -17,6 +16,7 @@ from odyssey._rtc import private_rtp
 from odyssey._rtc.assembler import NACK_INTERVAL, EncodedFrame, FrameAssembler, LossState
 from odyssey._rtc.decoder import Codec, Decoder
 from odyssey._rtc.short_path import Packet
+from odyssey._runtime.tasks import Tasks
 from odyssey._video.picture import DecodedPicture
 from odyssey.frames.frame import VideoFrame
 
@@ -28,8 +28,11 @@ class VideoReceiver:
 
     Made in the `track` handler, before anything is received; used on the media thread.
 
-    deliver: gets each picture and when it arrived (`time.monotonic()`), on the decoder's thread.
-    ended: called on the media thread when the track has ended.
+    Args:
+        deliver: Gets each picture and when it arrived (`time.monotonic()`), on the decoder's
+            thread.
+        ended: Called on the media thread when the track has ended.
+        failed: Called on the media thread with what a task of it raised.
 
     Attributes:
         heard_at: `time.monotonic()` seconds when something of it last came, or None.
@@ -41,20 +44,21 @@ class VideoReceiver:
         track: MediaStreamTrack,
         deliver: Callable[[av.VideoFrame, float], None],
         ended: Callable[[], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self.heard_at: float | None = None
         self._ended = ended
         self._assembler = FrameAssembler()
         self._source = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(failed)
         self._feedback = private_rtp.Feedback(pc, track)
         self._decoder: Decoder | None = Decoder(deliver, self._need_key_frame, ended)
         if private_rtp.receive_through(pc, track, self._assemble, self._decoder):
             private_rtp.shorten_path(pc, track, self._take)
         else:
             self._decoder = None
-            self._spawn(self._receive(track, deliver))
+            self._tasks.spawn(self._receive(track, deliver))
 
     def _assemble(self, packet: Packet) -> EncodedFrame | None:
         """Takes a packet; the frame that is complete with it, with those that follow."""
@@ -63,7 +67,7 @@ class VideoReceiver:
         self.heard_at = time.monotonic()
         frames = assembler.add(packet, self.heard_at)
         if assembler.gap:
-            self._spawn(self._feedback.request_packets(self._source, assembler.gap))
+            self._tasks.spawn(self._feedback.request_packets(self._source, assembler.gap))
         if assembler.flow is not LossState.STEADY and self._timer is None:
             self._check_later()
         if not frames:
@@ -81,9 +85,7 @@ class VideoReceiver:
         """Delivers nothing more, and ends the thread."""
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
         if self._decoder is not None:
             await self._decoder.close()
 
@@ -105,7 +107,8 @@ class VideoReceiver:
             self._check()
 
     def _check_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(NACK_INTERVAL, self._check)
+        check = self._tasks.guarded(self._check)
+        self._timer = asyncio.get_running_loop().call_later(NACK_INTERVAL, check)
 
     def _check(self) -> None:
         """Asks for what is missing; again, as long as something is."""
@@ -114,16 +117,11 @@ class VideoReceiver:
             self._timer = None
         wish = self._assembler.check(time.monotonic())
         if wish.packets:
-            self._spawn(self._feedback.request_packets(self._source, wish.packets))
+            self._tasks.spawn(self._feedback.request_packets(self._source, wish.packets))
         if wish.key_frame:
-            self._spawn(self._feedback.request_key_frame(self._source))
+            self._tasks.spawn(self._feedback.request_key_frame(self._source))
         if self._assembler.flow is not LossState.STEADY:
             self._check_later()
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 async def drain(track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]) -> None:

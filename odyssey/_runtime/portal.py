@@ -1,4 +1,4 @@
-"""The media thread and the one portal between it and the caller's threads."""
+"""An asyncio loop in a thread of its own, and the one way to it from other threads."""
 
 from __future__ import annotations
 
@@ -23,17 +23,21 @@ T = TypeVar("T")
 CLEAN_UP = 0.8
 
 
-class MediaLoop:
-    """An asyncio loop in a daemon thread. `call` runs a coroutine there and waits for it."""
+class Portal:
+    """Runs an asyncio loop in a daemon thread. `call` runs a coroutine there and waits for it.
 
-    def __init__(self) -> None:
+    Args:
+        name: Of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
         self._fork_guard = ForkGuard()
-        self._ending = False  # on the media thread only
+        self._ending = False  # on the loop's thread only
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_log_unhandled)
         # Name look-ups run here; the loop's own executor could only be left by joining it.
         self._loop.set_default_executor(_Resolver())
-        self._thread = threading.Thread(target=self._run, name="odyssey-media", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def call(
@@ -43,14 +47,14 @@ class MediaLoop:
         deadline: Deadline,
         waiting_for: Callable[[], str],
     ) -> T:
-        """The result of `await function(*args)`, run on the loop.
+        """Waits for the result of `await function(*args)`, run on the loop.
 
         When the deadline passes, or the caller is interrupted, the coroutine is cancelled, and has
         a moment to clean up.
 
         Raises:
-            OdysseyTimeoutError: the deadline passed; `waiting_for()` is its text.
-            OdysseyError: called on the loop's own thread, in a forked child, or after `stop`.
+            OdysseyTimeoutError: The deadline passed; `waiting_for()` is its text.
+            OdysseyError: Called on the loop's own thread, in a forked child, or after `stop`.
         """
         self._check_usable()
         outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -104,7 +108,7 @@ class MediaLoop:
     def _check_usable(self) -> None:
         self._fork_guard.require()
         if threading.current_thread() is self._thread:
-            raise OdysseyError("a blocking call on the media thread would wait for itself")
+            raise OdysseyError(f"a blocking call on {self._thread.name} would wait for itself")
 
     def _submit(self, function: Callable[..., object], *args: Any) -> None:
         try:
@@ -163,5 +167,7 @@ def _cancelled(outcome: concurrent.futures.Future[T]) -> None:
 
 
 def _log_unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Errors of tasks that nobody awaits: aiortc's, when a connection breaks under its hands."""
-    logger.debug("on the media loop: %s", context.get("message"), exc_info=context.get("exception"))
+    """Errors of what a library does on the loop by itself: its connections may break at any time.
+    Our own tasks are owned by `Tasks`, which says more.
+    """
+    logger.debug("on the loop: %s", context.get("message"), exc_info=context.get("exception"))

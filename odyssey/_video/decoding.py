@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import attrs
 from av import VideoFrame
 from av.video.stream import VideoStream
 
@@ -16,82 +17,89 @@ if TYPE_CHECKING:
 
     VideoPacket = Packet[VideoStream]
 
+
+@attrs.frozen
+class IndexMismatch:
+    """Says in which way what came out isn't what the index says.
+
+    Attributes:
+        is_damage: The file is cut short or damaged; else frames are missing or unknown.
+    """
+
+    text: str
+    is_damage: bool = False
+
+
 Numbered = tuple[int, VideoFrame]
 
 
-class IndexMismatchError(Exception):
-    """What came out isn't what the index says.
-
-    Attributes:
-        is_damage: the file is cut short or damaged; else frames are missing or unknown.
-    """
-
-    def __init__(self, text: str, *, is_damage: bool = False) -> None:
-        super().__init__(text)
-        self.is_damage = is_damage
-
-
 class Decoding:
-    """A run of the decoder through packets that follow each other, from a key frame on.
+    """Runs the decoder through packets that follow each other, from a key frame on.
 
     Without an index they are those from the beginning of the file, and frames are counted.
 
     Attributes:
-        first: the number of the first frame that can be decoded.
-        fed: the number of the frame, in decoding order, whose packet comes next.
-
-    Raises:
-        IndexMismatchError: the packets don't begin with a key frame that the index has.
+        first: The number of the first frame that can be decoded.
+        fed: The number of the frame, in decoding order, whose packet comes next.
     """
 
     def __init__(self, packets: Iterator[VideoPacket], index: FrameIndex | None) -> None:
         self._index = index
         self._packets = packets
         self.first = self.fed = 0
-        if index is None:
-            self._frames = self._counted()
-        else:
-            head = self._head(index)
-            self._frames = self._numbered(head)
+        self._frames = self._counted() if index is None else self._numbered(self._head(index))
 
-    def frame(self, number: int) -> VideoFrame | None:
-        """Decodes up to this frame; None at the end of the file.
+    def frame(self, number: int) -> VideoFrame | IndexMismatch | None:
+        """Decodes up to this frame.
 
-        Raises:
-            IndexMismatchError: it can't be had in this way.
+        Returns:
+            The frame; why it can't be had in this way; or None at the end of the file.
         """
-        for found, frame in self._frames:
+        for item in self._frames:
+            if isinstance(item, IndexMismatch):
+                return item
+            found, frame = item
             if found > number:
-                raise IndexMismatchError(f"frame {number} can't be decoded")
+                return IndexMismatch(f"frame {number} can't be decoded")
             if found == number:
                 if frame.is_corrupt:
-                    raise IndexMismatchError(f"frame {number} is damaged", is_damage=True)
+                    return IndexMismatch(f"frame {number} is damaged", is_damage=True)
                 return frame
-        if self._index is not None and self.fed < self._index.count:
-            raise IndexMismatchError(
+        return self._why_not(number)
+
+    def _why_not(self, number: int) -> IndexMismatch | None:
+        """The file has ended before the frame."""
+        if self._index is None:
+            return None
+        if self.fed < self._index.count:
+            return IndexMismatch(
                 f"it ends after {self.fed} of {self._index.count} frames", is_damage=True
             )
-        if self._index is not None:
-            raise IndexMismatchError(f"frame {number} can't be decoded")
-        return None
+        return IndexMismatch(f"frame {number} can't be decoded")
 
-    def _counted(self) -> Iterator[Numbered]:
+    def _counted(self) -> Iterator[Numbered | IndexMismatch]:
         for packet in self._packets:
-            for frame in self._decoded(packet):
+            if packet.is_corrupt:
+                yield self._cut()
+                return
+            for frame in packet.decode():
                 self.fed += 1
                 yield self.fed - 1, frame
         if self.fed == 0:
-            raise IndexMismatchError("there is no frame in it", is_damage=True)
+            yield IndexMismatch("there is no frame in it", is_damage=True)
 
-    def _head(self, index: FrameIndex) -> list[VideoPacket]:
+    def _head(self, index: FrameIndex) -> list[VideoPacket] | None:
         """The key frame, those that follow it but are shown before it, and the first shown later.
 
         Those between need frames before the key frame to be decoded: they are skipped, but count.
+
+        Returns:
+            None if the packets don't begin with a key frame that the index has.
         """
         key = next(self._packets, None)
         place = None if key is None else index.before(key.pos, key.dts)
         if key is None or key.pts is None or place is None:
-            raise IndexMismatchError("it does not go on where its index says")
+            return None
         head = [key]
         for packet in self._packets:
             head.append(packet)
@@ -102,25 +110,31 @@ class Decoding:
         self.first += place
         return head
 
-    def _numbered(self, head: list[VideoPacket]) -> Iterator[Numbered]:
+    def _numbered(self, head: list[VideoPacket] | None) -> Iterator[Numbered | IndexMismatch]:
+        if head is None:
+            yield IndexMismatch("it does not go on where its index says")
+            return
         begin = head[0].pts
         assert begin is not None
         numbers = FrameNumbers(self.first)
         for packet in itertools.chain(head, self._packets):
             if packet.size and not packet.is_discard:
                 if packet.pts is None:
-                    raise IndexMismatchError(f"frame {self.fed} has no time")
+                    yield IndexMismatch(f"frame {self.fed} has no time")
+                    return
                 self.fed += 1
                 if packet.pts >= begin:
                     numbers.expect(packet.pts)
-            for frame in self._decoded(packet):
+            if packet.is_corrupt:
+                yield self._cut()
+                return
+            for frame in packet.decode():
                 number = numbers.number(frame.pts)
                 if number is not None:
                     yield number, frame
                 elif frame.pts is None or frame.pts >= begin:
-                    raise IndexMismatchError("a frame came out that the index doesn't have")
+                    yield IndexMismatch("a frame came out that the index doesn't have")
+                    return
 
-    def _decoded(self, packet: VideoPacket) -> list[VideoFrame]:
-        if packet.is_corrupt:
-            raise IndexMismatchError(f"it is cut short at frame {self.fed}", is_damage=True)
-        return packet.decode()
+    def _cut(self) -> IndexMismatch:
+        return IndexMismatch(f"it is cut short at frame {self.fed}", is_damage=True)

@@ -14,7 +14,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from odyssey._logging import scrub
-from odyssey._video.decoding import Decoding, IndexMismatchError
+from odyssey._video.decoding import Decoding, IndexMismatch
 from odyssey._video.index import FrameIndex
 from odyssey.errors import OdysseyError
 
@@ -149,11 +149,16 @@ class VideoFile:
             try:
                 if self._decoding is None or self._can_skip(self._decoding, number):
                     self._decoding = self._decoding_for(number)
-                return self._decoding.frame(number)
-            except (IndexMismatchError, FFmpegError) as exc:
-                if self._file.failure is not None or not self._try_otherwise(exc):
+                found = self._decoding.frame(number)
+            except FFmpegError:
+                if not self._try_otherwise(None):
                     raise
-                self._decoding = None
+            else:
+                if not isinstance(found, IndexMismatch):
+                    return found
+                if not self._try_otherwise(found):
+                    raise OdysseyError(f"{self._name} is broken: {found.text}")
+            self._decoding = None
 
     def _can_skip(self, decoding: Decoding, wanted: int) -> bool:
         """Whether a key frame lies between what has been decoded and what is wanted."""
@@ -161,16 +166,20 @@ class VideoFile:
             return False
         return self._index.key_for(wanted).before > decoding.fed + _NOT_WORTH_IT
 
-    def _try_otherwise(self, exc: Exception) -> bool:
-        """Takes the next way, slower and surer: by key frame, from the beginning, by counting."""
-        if self._index is None:
+    def _try_otherwise(self, mismatch: IndexMismatch | None) -> bool:
+        """Takes the next way, slower and surer: by key frame, from the beginning, by counting.
+
+        Args:
+            mismatch: Why the present way failed; None where libav said so.
+        """
+        if self._index is None or self._file.failure is not None:
             return False
         if self._seekable:
             self._seekable = False
             if self._sought:
                 return True
         # What is damaged is so either way; but some files hold other frames than their index says.
-        if not isinstance(exc, IndexMismatchError) or exc.is_damage:
+        if mismatch is None or mismatch.is_damage:
             return False
         self._index = None
         return True
@@ -209,8 +218,6 @@ class VideoFile:
             yield
         except Exception as exc:
             self._raise_failure()
-            if isinstance(exc, IndexMismatchError):
-                raise OdysseyError(f"{self._name} is broken: {exc}") from None
             if isinstance(exc, FFmpegError):
                 raise OdysseyError(
                     f"{self._name} is broken, or no video ({exc.strerror})"

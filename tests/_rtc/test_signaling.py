@@ -73,15 +73,20 @@ async def server(pem: Path | None = None) -> AsyncIterator[str]:
         yield f"{'ws' if pem is None else 'wss'}://127.0.0.1:{port}/signaling"
 
 
+async def opened(url: str) -> Signaling:
+    signaling = await Signaling.open(url, "s", TOKEN, 5)
+    assert isinstance(signaling, Signaling)
+    return signaling
+
+
 def test_certificates_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pem = certificate(tmp_path)
 
     async def scenario() -> None:
         async with server(pem) as url:
-            with pytest.raises(Refused):
-                await Signaling.open(url, "s", TOKEN, 5)
+            assert isinstance(await Signaling.open(url, "s", TOKEN, 5), Refused)
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
-            signaling = await Signaling.open(url, "s", TOKEN, 5)
+            signaling = await opened(url)
             await signaling.close(say_goodbye=True)
             assert signaling.close_code == 1000
 
@@ -94,20 +99,19 @@ def test_no_secret_in_logs_and_errors(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> list[Refused]:
         refused = []
         async with server() as url:
-            signaling = await Signaling.open(url, "s", TOKEN, 5)
+            signaling = await opened(url)
             await signaling.close(say_goodbye=True)
         for bad in (url, "ws://[broken"):
-            try:
-                await Signaling.open(bad, "s", TOKEN, 5)
-            except Refused as exc:
-                refused.append(exc)
+            result = await Signaling.open(bad, "s", TOKEN, 5)
+            assert isinstance(result, Refused)
+            refused.append(result)
         return refused
 
     refused = asyncio.run(scenario())
     assert len(refused) == 2
-    for exc in refused:
-        assert isinstance(exc.error, OdysseyConnectionError)
-        assert TOKEN not in f"{exc} {exc.error} {exc.__cause__!r}"
+    for each in refused:
+        assert isinstance(each.error, OdysseyConnectionError)
+        assert TOKEN not in f"{each} {each.error} {each.error.__cause__!r}"
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("odyssey")]
     assert any("client_disconnecting" in line for line in ours)
     assert not any(TOKEN in line for line in ours)
@@ -116,7 +120,7 @@ def test_no_secret_in_logs_and_errors(caplog: pytest.LogCaptureFixture) -> None:
 def test_sending_on_a_closed_socket() -> None:
     async def scenario() -> None:
         async with server() as url:
-            signaling = await Signaling.open(url, "s", TOKEN, 5)
+            signaling = await opened(url)
             await signaling.close(say_goodbye=False)
             with pytest.raises(OdysseyConnectionError, match="closed"):
                 await signaling.send("{}")

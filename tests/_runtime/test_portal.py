@@ -15,13 +15,13 @@ import pytest
 
 from odyssey import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
 from odyssey._runtime.deadline import Deadline
-from odyssey._runtime.portal import MediaLoop
+from odyssey._runtime.portal import Portal
 from tests.support.helpers import in_thread, our_threads, wait_until
 
 
 @pytest.fixture
-def loop() -> Iterator[MediaLoop]:
-    loop = MediaLoop()
+def loop() -> Iterator[Portal]:
+    loop = Portal("odyssey-media")
     yield loop
     loop.stop(5)
 
@@ -44,7 +44,7 @@ def soon(seconds: float = 10) -> Deadline:
     return Deadline.after(seconds)
 
 
-def test_the_result_comes_back(loop: MediaLoop) -> None:
+def test_the_result_comes_back(loop: Portal) -> None:
     async def work(a: int, b: int) -> tuple[int, str]:
         await asyncio.sleep(0)
         return a + b, threading.current_thread().name
@@ -52,7 +52,7 @@ def test_the_result_comes_back(loop: MediaLoop) -> None:
     assert loop.call(work, 1, 2, deadline=soon(), waiting_for=nothing) == (3, "odyssey-media")
 
 
-def test_no_deadline_waits(loop: MediaLoop) -> None:
+def test_no_deadline_waits(loop: Portal) -> None:
     async def work() -> str:
         await asyncio.sleep(0.05)
         return "done"
@@ -60,7 +60,7 @@ def test_no_deadline_waits(loop: MediaLoop) -> None:
     assert loop.call(work, deadline=Deadline.after(None), waiting_for=nothing) == "done"
 
 
-def test_the_exception_comes_back(loop: MediaLoop) -> None:
+def test_the_exception_comes_back(loop: Portal) -> None:
     failure = ValueError("mine")
 
     async def work() -> None:
@@ -71,7 +71,7 @@ def test_the_exception_comes_back(loop: MediaLoop) -> None:
     assert caught.value is failure
 
 
-def test_a_time_out_cancels_the_work_and_lets_it_clean_up(loop: MediaLoop) -> None:
+def test_a_time_out_cancels_the_work_and_lets_it_clean_up(loop: Portal) -> None:
     """Not only the waiting ends: the coroutine is over when the call returns."""
     said: list[str] = []
 
@@ -90,7 +90,7 @@ def test_a_time_out_cancels_the_work_and_lets_it_clean_up(loop: MediaLoop) -> No
     assert time.monotonic() - began < 3
 
 
-def test_work_that_will_not_end_holds_nobody_up(loop: MediaLoop) -> None:
+def test_work_that_will_not_end_holds_nobody_up(loop: Portal) -> None:
     released = threading.Event()
 
     async def work() -> None:
@@ -107,7 +107,7 @@ def test_work_that_will_not_end_holds_nobody_up(loop: MediaLoop) -> None:
     released.set()
 
 
-def test_a_result_at_the_last_moment_counts(loop: MediaLoop) -> None:
+def test_a_result_at_the_last_moment_counts(loop: Portal) -> None:
     async def work() -> str:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
@@ -116,7 +116,7 @@ def test_a_result_at_the_last_moment_counts(loop: MediaLoop) -> None:
     assert loop.call(work, deadline=soon(0.05), waiting_for=nothing) == "just in time"
 
 
-def test_a_deadline_that_has_passed(loop: MediaLoop) -> None:
+def test_a_deadline_that_has_passed(loop: Portal) -> None:
     async def work() -> None:
         await asyncio.sleep(60)
 
@@ -124,7 +124,7 @@ def test_a_deadline_that_has_passed(loop: MediaLoop) -> None:
         loop.call(work, deadline=soon(0), waiting_for=nothing)
 
 
-def test_threads_wait_side_by_side(loop: MediaLoop) -> None:
+def test_threads_wait_side_by_side(loop: Portal) -> None:
     together = asyncio.Event()
     inside = 0
 
@@ -149,25 +149,25 @@ def test_threads_wait_side_by_side(loop: MediaLoop) -> None:
     assert sorted(got) == [0, 1, 2, 3, 4]
 
 
-def test_a_blocking_call_on_the_loop_is_refused_at_once(loop: MediaLoop) -> None:
+def test_a_blocking_call_on_the_loop_is_refused_at_once(loop: Portal) -> None:
     async def inner() -> None: ...
 
     async def outer() -> None:
         loop.call(inner, deadline=Deadline.after(None), waiting_for=nothing)
 
-    with pytest.raises(OdysseyError, match="media thread would wait for itself") as caught:
+    with pytest.raises(OdysseyError, match="on odyssey-media would wait for itself") as caught:
         loop.call(outer, deadline=soon(), waiting_for=nothing)
     assert not isinstance(caught.value, OdysseyTimeoutError)
 
 
-def test_posting_does_not_wait(loop: MediaLoop) -> None:
+def test_posting_does_not_wait(loop: Portal) -> None:
     seen: list[object] = []
     loop.post(seen.append, 5)
     wait_until(lambda: seen == [5])
 
 
 def test_stop_joins_and_cancels_what_runs() -> None:
-    loop = MediaLoop()
+    loop = Portal("odyssey-media")
     running, said = threading.Event(), []
 
     async def work() -> None:
@@ -197,13 +197,13 @@ def test_stop_joins_and_cancels_what_runs() -> None:
 
 
 def test_stopping_twice() -> None:
-    loop = MediaLoop()
+    loop = Portal("odyssey-media")
     loop.stop(5)
     loop.stop(5)
 
 
 def test_after_stop_calls_raise_at_once() -> None:
-    loop = MediaLoop()
+    loop = Portal("odyssey-media")
     loop.stop(5)
 
     async def work() -> None: ...
@@ -215,7 +215,7 @@ def test_after_stop_calls_raise_at_once() -> None:
 
 
 def test_a_call_while_it_ends_is_refused_and_leaves_nothing_unawaited() -> None:
-    loop = MediaLoop()
+    loop = Portal("odyssey-media")
     lingering, ending, called = threading.Event(), threading.Event(), threading.Event()
 
     async def linger() -> None:
@@ -243,7 +243,7 @@ def test_a_call_while_it_ends_is_refused_and_leaves_nothing_unawaited() -> None:
 
 
 def test_stopping_on_the_loop_itself_does_not_wait_for_itself() -> None:
-    loop = MediaLoop()
+    loop = Portal("odyssey-media")
     loop.post(loop.stop, 5.0)
     wait_until(lambda: "odyssey-media" not in our_threads())
 
@@ -253,12 +253,12 @@ import os, sys, time, warnings
 warnings.simplefilter("ignore")  # Python warns of threads in a process that forks
 from odyssey import OdysseyError
 from odyssey._runtime.deadline import Deadline
-from odyssey._runtime.portal import MediaLoop
+from odyssey._runtime.portal import Portal
 
 async def work():
     return "works"
 
-loop = MediaLoop()
+loop = Portal("odyssey-media")
 child = os.fork()
 if child == 0:
     try:

@@ -39,7 +39,7 @@ from odyssey._protocol.state import NEXT_STATUS
 from odyssey._rtc.connection import Connection
 from odyssey._rtc.spectator import Spectator
 from odyssey._runtime.deadline import Deadline
-from odyssey._runtime.portal import MediaLoop
+from odyssey._runtime.portal import Portal
 from odyssey.emulator import Emulator, faults
 from tests.fuzz.test_readers import ICE, MESSAGES
 from tests.models.test_models import session_token
@@ -179,8 +179,8 @@ def test_an_address_of_signaling_that_leads_nowhere(emulator: Emulator) -> None:
 
 
 @pytest.fixture
-def loop() -> Iterator[MediaLoop]:
-    loop = MediaLoop()
+def loop() -> Iterator[Portal]:
+    loop = Portal("odyssey-media")
     yield loop
     loop.stop(5)
 
@@ -205,7 +205,7 @@ async def answer_to(offer: str) -> str:
     return sdp
 
 
-def test_any_answer_to_a_spectator_is_refused_or_leads_nowhere(loop: MediaLoop) -> None:
+def test_any_answer_to_a_spectator_is_refused_or_leads_nowhere(loop: Portal) -> None:
     def call(function: Callable[..., Any], *args: object, seconds: float = 10) -> Any:
         return loop.call(
             function, *args, deadline=Deadline.after(seconds), waiting_for=lambda: "nowhere"
