@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,7 @@ from odyssey.emulator.recordings.store import Store
 from odyssey.emulator.service import Service
 from odyssey.emulator.settings import Codec, Settings
 from odyssey.emulator.tokens import Keys, new_api_key
+from odyssey.emulator.workers import Workers
 
 __all__ = ["Emulator"]
 
@@ -101,6 +104,7 @@ class Emulator:
         self._starting = threading.Lock()  # one start or close at a time
         self._thread: threading.Thread | None = None
         self._running: _Running | None = None
+        self._process = 0  # that started it
         self._port = 0
         self._last_snapshots: list[ConnectionSnapshot] = []
         self._last_telemetry: list[dict[str, Any]] = []
@@ -141,13 +145,16 @@ class Emulator:
                 thread.join()
                 raise
             self._thread = thread
+            self._process = os.getpid()
+            atexit.register(self._close_at_exit)
 
     def close(self) -> None:
         """Stops serving: ends all streams, writes their recordings, frees everything.
 
         Returns within about three seconds. Nothing happens when it doesn't run. It can be started
-        again.
+        again. Where nobody calls it, the end of the program does.
         """
+        atexit.unregister(self._close_at_exit)
         with self._starting:
             thread, self._thread = self._thread, None
             if thread is None:
@@ -211,6 +218,10 @@ class Emulator:
         """Answers 403 with `detail` to a key from now on."""
         self._settings.keys.refuse(api_key, detail)
 
+    def _close_at_exit(self) -> None:
+        if os.getpid() == self._process:  # a forked child has a copy, its parent the emulator
+            self.close()
+
     def _stop(self) -> None:
         running = self._running
         if running is not None:
@@ -240,13 +251,14 @@ class Emulator:
         try:
             with DataFolder(self._data_dir) as folder:
                 loop = asyncio.new_event_loop()
-                loop.set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="odyssey-files"))
+                files = Workers(4, "odyssey-files")
+                loop.set_default_executor(files)
                 try:
                     loop.run_until_complete(self._serve(folder, ready))
                     loop.run_until_complete(_end_tasks())
-                    loop.run_until_complete(loop.shutdown_default_executor())
                 finally:
                     self._running = None
+                    files.shutdown()
                     loop.close()
         except BaseException as exc:
             if ready.done():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from odyssey.emulator import Emulator, server
+from odyssey.emulator import Emulator
 from odyssey.emulator.recordings.store import Store
 from tests.emulator.raw_client import Client, Rest, connected, signaling
 
@@ -23,11 +24,29 @@ Make = Callable[..., Emulator]
 
 CRASHES = """
 import sys, threading
-from odyssey.emulator import Emulator, server
+from odyssey.emulator import Emulator
 emulator = Emulator(sys.argv[1], api_key=sys.argv[2])
 emulator.start()
 print(emulator.url, flush=True)
 threading.Event().wait()
+"""
+
+
+ENDS = """
+import sys, requests
+from odyssey import Odyssey
+from odyssey.emulator import Emulator
+emulator = Emulator(sys.argv[1] if len(sys.argv) > 1 else None)
+emulator.start()
+ready = []
+client = Odyssey(emulator.api_key, api_url=emulator.url).connect(on_broadcast_ready=ready.append)
+stream_id = client.start_stream("Until the end", broadcast=True)
+client.frames.take(24)
+requests.get(ready[0].hls_url, timeout=10).raise_for_status()
+client.simulate(script=[
+    {"timestamp_ms": 0, "start": {"prompt": "Under way"}}, {"timestamp_ms": 60000, "end": {}}
+])
+print(stream_id)
 """
 
 
@@ -119,6 +138,45 @@ async def test_closing_ends_streams_and_keeps_their_recordings(
         assert rest.recording(stream_id)["frame_count"] >= 12
 
 
+def test_the_end_of_the_program_closes_it(make_emulator: Make, tmp_path: Path) -> None:
+    """A stream, its playlist and a simulation are under way."""
+    folder, temporary = tmp_path / "kept", tmp_path / "temporary"
+    temporary.mkdir()
+    program = [sys.executable, "-X", "dev", "-c", ENDS, str(folder)]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    done = subprocess.run(
+        program, capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(temporary.iterdir()) == []
+    with Rest(make_emulator(folder)) as rest:
+        assert rest.recording(done.stdout.strip())["frame_count"] >= 24
+        (job,) = rest.get("/simulation-jobs").json()["jobs"]
+        assert job["status"] in ("pending", "dispatched", "processing")
+
+
+def test_the_end_of_the_program_removes_what_nobody_keeps(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    program = [sys.executable, "-X", "dev", "-c", ENDS]
+    done = subprocess.run(
+        program, capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_the_end_of_a_forked_child_leaves_it_alone(emulator: Emulator, rest: Rest) -> None:
+    with emulator._starting:  # as if another thread closed it just then; none does in the child
+        child = os.fork()
+        if not child:
+            signal.alarm(10)
+            emulator._close_at_exit()
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert rest.get("/regions").ok
+
+
 async def test_closing_with_a_frozen_client(make_emulator: Make) -> None:
     emulator = make_emulator()
     with Rest(emulator) as rest:
@@ -173,17 +231,3 @@ def test_without_aiohttp_it_says_what_to_install() -> None:
     assert 'ImportError: the emulator needs aiohttp: pip install "odyssey-sync[emulator]"' in (
         done.stderr
     )
-
-
-def test_the_emulator_never_imports_the_client() -> None:
-    for path in Path(server.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom):
-                names = [f"{'.' * node.level}{node.module or ''}"]
-            elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            else:
-                continue
-            for name in names:
-                ours = name.startswith(("odyssey.emulator", "odyssey._version"))
-                assert ours or not name.startswith(("odyssey", "..")), f"{path.name}: {name}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +14,7 @@ from odyssey.emulator.live.live_stream import LiveStream
 from odyssey.emulator.recordings.job_store import JobStore
 from odyssey.emulator.recordings.rows import StoredRecording, timestamp
 from odyssey.emulator.recordings.store import Store
+from odyssey.emulator.workers import Workers
 
 __all__ = ["Archive"]
 
@@ -29,7 +29,7 @@ class Archive:
     def __init__(self, store: Store, faults: Faults) -> None:
         self._store = store
         self._faults = faults
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="odyssey-store")
+        self._thread = Workers(1, "odyssey-store")
         self._running: dict[str, LiveStream] = {}
         self._writing: dict[str, LiveStream] = {}
         self._finishing: set[asyncio.Task[None]] = set()

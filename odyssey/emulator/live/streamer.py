@@ -8,7 +8,6 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from odyssey.emulator.live.replies import Replies
 from odyssey.emulator.live.streamer_peer import StreamerPeer
 from odyssey.emulator.live.streamer_track import StreamerTrack
 from odyssey.emulator.settings import Settings
+from odyssey.emulator.workers import Workers
 
 __all__ = ["Streamer"]
 
@@ -47,7 +47,7 @@ class Streamer:
         self._archive = archive
         self._account = account
         self._broadcaster = broadcaster
-        self._painter = ThreadPoolExecutor(1, thread_name_prefix="odyssey-painter")
+        self._painter = Workers(1, "odyssey-painter")
         self._encoder = FrameEncoder(settings.codec, settings.bitrate)
         self.track = StreamerTrack(self._painter, self._encoder, settings.faults, self._on_failure)
         self.peer = StreamerPeer(self.track, settings.codec, settings.faults, self._on_message)

@@ -7,7 +7,6 @@ import logging
 import shutil
 import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from odyssey.emulator.faults import SimulationFails, SimulationSlow, SimulationStuck
@@ -20,6 +19,7 @@ from odyssey.emulator.settings import Settings
 from odyssey.emulator.simulations.rendering import Rendering
 from odyssey.emulator.simulations.script import Script, ScriptError, SimulationRequest
 from odyssey.emulator.simulations.script_download import download_script
+from odyssey.emulator.workers import Workers
 
 __all__ = ["Simulations"]
 
@@ -44,7 +44,7 @@ class Simulations:
     def __init__(self, settings: Settings, archive: Archive) -> None:
         self._settings = settings
         self._archive = archive
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="odyssey-simulations")
+        self._thread = Workers(1, "odyssey-simulations")
         self._stop = threading.Event()
         self._submitted = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
