@@ -15,7 +15,8 @@ from odyssey._protocol import messages
 from odyssey._protocol.state import NEXT_STATUS, Need, describe_missing
 from odyssey._rtc.conversation import Conversation, EventListener
 from odyssey._rtc.peer import IceServerLike, Peer
-from odyssey._rtc.signaling import CLEAN_CODES, Refused, Signaling
+from odyssey._rtc.sdp_bounds import excess
+from odyssey._rtc.signaling import CLEAN_CODES, LONGEST_READ, Refused, Signaling, TooLarge
 from odyssey._rtc.silence import SilenceWatch
 from odyssey._rtc.video_receiver import live_frame
 from odyssey._runtime.tasks import Tasks
@@ -161,14 +162,30 @@ class Connection:
             if isinstance(message, messages.Offer):
                 await self._take_offer(signaling, peer, message)
             elif isinstance(message, messages.RemoteCandidate):
-                await peer.add_candidate(message)
+                peer.add_candidate(message)
+            elif isinstance(message, TooLarge):
+                self._received_too_much(message)
             elif isinstance(message, messages.SignalingError):
                 reason = redacted(message.reason)
                 self._lose(error_from_signaling_reason(reason), final=True)
         self._socket_closed(signaling.close_code)
 
+    def _received_too_much(self, message: TooLarge) -> None:
+        said = (
+            f"the signaling server sent a message of {message.size} characters, where at most "
+            f"{LONGEST_READ} are read"
+        )
+        if self.status is ConnectionStatus.CONNECTED:
+            logger.warning("%s: ignored", said)
+        else:
+            self._lose(OdysseyConnectionError(said), final=True)
+
     async def _take_offer(self, signaling: Signaling, peer: Peer, offer: messages.Offer) -> None:
         self._offered = True
+        if (too_large := excess(offer.sdp)) is not None:
+            error = OdysseyConnectionError(f"the service's offer is too large: {too_large}")
+            self._lose(error, final=True)
+            return
         try:
             answer = await peer.answer(offer.sdp)
         except Exception as exc:

@@ -25,6 +25,7 @@ from odyssey._protocol import messages
 from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
 from odyssey._rtc import private_ice
+from odyssey._rtc.sdp_bounds import MOST_CANDIDATE_TEXT, MOST_CANDIDATES
 from odyssey._rtc.video_receiver import VideoReceiver, drain
 from odyssey._runtime.tasks import Tasks
 
@@ -64,7 +65,9 @@ class Peer:
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=usable_servers(servers)))
         self._tasks = Tasks(listener.task_failed)
         self._channels: dict[str, RTCDataChannel] = {}
-        self._early_candidates: list[RemoteCandidate] = []
+        self._candidates: list[RemoteCandidate] = []  # that the connection has yet to be given
+        self._candidate_count = 0
+        self._adding = False
         self._video: VideoReceiver | None = None
         self._max_message_size = DEFAULT_MESSAGE_SIZE
         self._offered = False
@@ -105,9 +108,7 @@ class Peer:
         self._max_message_size = max_message_size(offer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
         self._offered = True
-        early, self._early_candidates = self._early_candidates, []
-        for candidate in early:
-            await self.add_candidate(candidate)
+        self._tasks.spawn(self._add_candidates())
         private_ice.bound_gathering(self._pc, trickle=True)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         sdp: str = self._pc.localDescription.sdp
@@ -129,11 +130,32 @@ class Peer:
                 yield messages.ice_candidate(f"candidate:{candidate}", mid, 0)
         yield messages.ice_candidate("", mid, 0)
 
-    async def add_candidate(self, candidate: RemoteCandidate) -> None:
-        """A candidate of the service's; one that can't be read is logged."""
-        if not self._offered:
-            self._early_candidates.append(candidate)
+    def add_candidate(self, candidate: RemoteCandidate) -> None:
+        """Takes a candidate of the service's, also before its offer. Those that can't be used, and
+        those that are too many, are logged.
+        """
+        self._candidate_count += 1
+        if self._candidate_count > MOST_CANDIDATES:
+            if self._candidate_count == MOST_CANDIDATES + 1:
+                logger.warning("ignored ICE candidates: more than %d came", MOST_CANDIDATES)
             return
+        if len(candidate.candidate) + len(candidate.sdp_mid or "") > MOST_CANDIDATE_TEXT:
+            logger.warning("ignored an ICE candidate: it is too long")
+            return
+        self._candidates.append(candidate)
+        if self._offered and not self._adding:
+            self._tasks.spawn(self._add_candidates())
+
+    async def _add_candidates(self) -> None:
+        # Beside the reading of the socket: the name of a `.local` one is looked up for a second.
+        self._adding = True
+        try:
+            while self._candidates:
+                await self._add(self._candidates.pop(0))
+        finally:
+            self._adding = False
+
+    async def _add(self, candidate: RemoteCandidate) -> None:
         text = candidate.candidate.removeprefix("a=").removeprefix("candidate:")
         try:
             if not text:
@@ -147,6 +169,8 @@ class Peer:
             await self._pc.addIceCandidate(parsed)
         except (ValueError, AssertionError, IndexError) as exc:
             logger.warning("ignored an ICE candidate that can't be read (%s)", type(exc).__name__)
+        except OSError as exc:  # a `.local` one where the port of mDNS is taken
+            logger.warning("ignored an ICE candidate that can't be used (%s)", exc.strerror)
 
     def can_send(self, text: str) -> bool:
         """Whether the channel is open and takes a message of this size."""

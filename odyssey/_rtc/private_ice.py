@@ -168,5 +168,7 @@ def _media(pc: RTCPeerConnection) -> set[RTCDtlsTransport]:
 def _agents_of(transports: Iterable[RTCDtlsTransport]) -> list[Any]:
     if not window.IS_OPEN:
         return []
-    agents = (getattr(dtls.transport.iceGatherer, _AGENT, None) for dtls in transports)
+    # An offer that bundles in an odd way leaves media without a transport.
+    gatherers = (dtls.transport.iceGatherer for dtls in transports if dtls is not None)
+    agents = (getattr(gatherer, _AGENT, None) for gatherer in gatherers)
     return [agent for agent in agents if agent is not None]

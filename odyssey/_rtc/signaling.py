@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 KEEPALIVE_INTERVAL = 10.0
 LONGEST_MESSAGE = 64 * 1024 * 1024
+#: Characters of a message that is read: reading 64 MB of JSON takes half a second, in which nothing
+#: else happens on the loop.
+LONGEST_READ = 1024 * 1024
 CLEAN_CODES = frozenset({1000, 1001})
 
 # websockets logs the request line, and so the token, and every message at DEBUG.
@@ -45,6 +48,17 @@ class Refused:
 
     error: OdysseyError
     final: bool
+
+
+@attrs.frozen
+class TooLarge:
+    """A message that was not read.
+
+    Attributes:
+        size: Its length.
+    """
+
+    size: int
 
 
 class Signaling:
@@ -87,11 +101,14 @@ class Signaling:
             return _refused(error, exc, final=False)
         return cls(socket)
 
-    async def messages(self) -> AsyncIterator[messages.ServerMessage]:
+    async def messages(self) -> AsyncIterator[messages.ServerMessage | TooLarge]:
         """What the server says, until the socket closes. What can't be read is logged."""
         with contextlib.suppress(ConnectionClosed):
             while True:
                 data = await self._socket.recv()
+                if len(data) > LONGEST_READ:
+                    yield TooLarge(len(data))
+                    continue
                 try:
                     message = messages.read_server_message(data)
                 except messages.MalformedMessage as exc:

@@ -19,6 +19,7 @@ from aiortc.sdp import MediaDescription, SessionDescription
 
 from odyssey._rtc import private_ice, private_rtp
 from odyssey._rtc.peer import IceServerLike, usable_servers
+from odyssey._rtc.sdp_bounds import excess
 from odyssey._rtc.silence import SilenceWatch
 from odyssey._rtc.video_receiver import VideoReceiver, drain, live_frame
 from odyssey._runtime.tasks import Tasks
@@ -90,6 +91,8 @@ class Spectator:
         """
         assert self._pc is not None
         assert self._ready is not None
+        if (too_large := excess(answer)) is not None:
+            raise OdysseyServerError(f"the service's SDP answer is too large: {too_large}")
         try:
             sdp = without_rejected(answer, self._pc.localDescription.sdp)
             await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))

@@ -51,7 +51,7 @@ def test_an_empty_offer_and_candidates_that_are_none() -> None:
         peer = Peer([], Nobody())
         try:
             for text in ("", "junk", "candidate:1 1 udp", "candidate:a b c d e f g h"):
-                await peer.add_candidate(RemoteCandidate(text, None, None))
+                peer.add_candidate(RemoteCandidate(text, None, None))
             assert "v=0" in await peer.answer("this is no SDP")
             return peer.missing()
         finally:

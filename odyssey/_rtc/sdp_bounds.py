@@ -1,0 +1,35 @@
+"""How large a session description and its candidates may be.
+
+aiortc reads them on the loop's thread: for as long as that takes, nothing else happens there, and
+no deadline is kept. Within these bounds it takes some tens of milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Characters of a description. That of a service has about 3,000.
+MOST_TEXT = 128 * 1024
+#: Media sections. That of a service has two or three.
+MOST_SECTIONS = 32
+#: Candidates, in a description, and in messages of their own.
+MOST_CANDIDATES = 256
+#: Characters of a candidate.
+MOST_CANDIDATE_TEXT = 1024
+
+_SECTION = re.compile(r"^m=", re.MULTILINE)
+_CANDIDATE = re.compile(r"^a=candidate:", re.MULTILINE)
+
+
+def excess(sdp: str) -> str | None:
+    """In what a description is too large, in words; None where it is not."""
+    if len(sdp) > MOST_TEXT:
+        return f"it has {len(sdp)} characters, where at most {MOST_TEXT} are taken"
+    for pattern, most, what in (
+        (_SECTION, MOST_SECTIONS, "media sections"),
+        (_CANDIDATE, MOST_CANDIDATES, "candidates"),
+    ):
+        found = len(pattern.findall(sdp))
+        if found > most:
+            return f"it has {found} {what}, where at most {most} are taken"
+    return None
