@@ -158,3 +158,15 @@ def test_targets_are_checked_before_anything_begins(
 @pytest.mark.parametrize("name", ["cat.mp4", "CAT.GIF", "new/folder", "cat.npz"])
 def test_targets_that_can_be_written(tmp_path: Path, name: str) -> None:
     check_target(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["12:30:00.mp4", "file:x.mp4", "pipe:1.mp4"])
+def test_a_name_with_a_colon_is_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (saved,) = _save(Path(name), *_frames()).files
+    assert saved.path == Path(name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with av.open(str(tmp_path / name)) as container:
+        assert container.streams.video[0].frames == len(TIMES)

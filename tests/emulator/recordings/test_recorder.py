@@ -112,6 +112,14 @@ class TestVideo:
             assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
             assert (context.width, context.height) == SIZE
 
+    def test_in_a_folder_with_a_colon(
+        self, tmp_path: Path, frames: list[av.VideoFrame], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """libav takes such a path for a URL."""
+        monkeypatch.chdir(tmp_path)
+        assert record(Path("day:1"), frames[:3], [0.0, 0.1, 0.2]).frame_count == 3
+        assert names(tmp_path / "day:1") == FILES
+
     def test_of_one_frame(self, tmp_path: Path, frames: list[av.VideoFrame]) -> None:
         summary = record(tmp_path, frames[:1], [0.0])
         assert summary.duration_seconds == pytest.approx(INTERVAL, abs=1e-3)
