@@ -147,7 +147,7 @@ def test_the_emulator_never_imports_the_client() -> None:
 
 # The emulator's own rooms, from the bottom up.
 EMULATOR_LAYERS = (
-    {"faults", "limits", "refusals", "ice", "painting", "workers"},
+    {"faults", "limits", "refusals", "ice", "painting", "workers", "clock"},
     {"tokens"},
     {"settings"},
     {"encoder"},

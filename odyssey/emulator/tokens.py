@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from odyssey.emulator.clock import steady_time
 from odyssey.emulator.faults import Faults, Target, TokenRevoked
 
 __all__ = ["BearerTokens", "Keys", "SessionTokens", "new_api_key"]
@@ -115,10 +116,10 @@ class SessionTokens:
     _secret: bytes = attrs.field(repr=False)
 
     def issue(self, session_id: str, seconds: float) -> str:
-        now = int(time.time())
+        now = steady_time()
         head = _encode({"alg": "HS256", "typ": "JWT"})
         # `exp` holds whole seconds; a life shorter than one must still end on time.
-        payload = {"session_id": session_id, "iat": now, "exp": time.time() + seconds}
+        payload = {"session_id": session_id, "iat": int(now), "exp": now + seconds}
         body = f"{head}.{_encode(payload)}"
         return f"{body}.{self._sign(body)}"
 
@@ -132,7 +133,7 @@ class SessionTokens:
             session_id, expires = payload["session_id"], float(payload["exp"])
         except (ValueError, KeyError, TypeError):
             return None
-        return str(session_id) if time.time() < expires else None
+        return str(session_id) if steady_time() < expires else None
 
     def _sign(self, body: str) -> str:
         return _base64(hmac.new(self._secret, body.encode(), hashlib.sha256).digest())

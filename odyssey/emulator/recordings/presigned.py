@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from pathlib import Path
 from urllib.parse import urlencode
 
 import attrs
 from aiohttp import web
 
+from odyssey.emulator.clock import steady_time
 from odyssey.emulator.faults import DownloadCut, Faults, UrlExpired
 from odyssey.emulator.refusals import refused
 
@@ -31,14 +31,14 @@ class UrlSigner:
 
     def sign(self, path: str, seconds: float) -> str:
         """`path` with a query that lets it be fetched for so many seconds."""
-        expires = f"{time.time() + seconds:.3f}"
+        expires = f"{steady_time() + seconds:.3f}"
         return f"{path}?{urlencode({'expires': expires, 'signature': self._of(path, expires)})}"
 
     def is_valid(self, path: str, expires: str, signature: str) -> bool:
         """Whether the signature is right and the time not over."""
         if not hmac.compare_digest(signature.encode(), self._of(path, expires).encode()):
             return False
-        return time.time() < float(expires)
+        return steady_time() < float(expires)
 
     def _of(self, path: str, expires: str) -> str:
         return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()

@@ -134,8 +134,9 @@ class Store:
     def page(self, account: str, limit: int, offset: int) -> tuple[list[StoredRecording], int]:
         """A page of the account's streamed recordings, newest first, and how many there are."""
         (total,) = self._database.execute(_COUNT, (account,)).fetchone()
+        # In the order in which they began: their times may not be, where the clock was set.
         rows = self._database.execute(
-            _FINISHED + _NOT_SIMULATED + " ORDER BY started_at DESC, rowid DESC LIMIT ? OFFSET ?",
+            _FINISHED + _NOT_SIMULATED + " ORDER BY rowid DESC LIMIT ? OFFSET ?",
             (account, limit, offset),
         )
         return [StoredRecording(*row) for row in rows], total
