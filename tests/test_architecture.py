@@ -19,21 +19,20 @@ import odyssey.models
 
 ROOT = Path(odyssey.__file__).parent
 
-# From the bottom up: a room imports rooms of the layers before its own, and no other.
-LAYERS = (
-    {"errors", "_version", "_checks", "_images", "_logging", "_progress"},
-    {"config", "_runtime"},
-    {"models", "frames"},
-    {"_protocol", "_rest", "_video"},
-    {"_rtc"},
-    {"_live", "recordings", "simulations"},
-    {"_compat"},
-    {"client"},
-    {"__init__"},
-    {"integrations", "viewer"},
-    {"cli", "pytest_plugin"},
-    {"__main__"},
-)
+PAGE = (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
+def layers(heading: str) -> tuple[set[str], ...]:
+    """The rooms of a table in ARCHITECTURE.md, floor by floor from the bottom up."""
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| ([^|]*) \|", section, re.MULTILINE)
+    assert [int(floor) for floor, _ in rows] == list(range(len(rows)))
+    return tuple(set(re.findall(r"`(\w+)`", rooms)) for _, rooms in rows)
+
+
+# A room imports rooms of the layers before its own, and no other.
+LAYERS = layers("Rooms of the client")
+EMULATOR_LAYERS = layers("Rooms of the emulator")
 
 #: What needs aiortc and av is imported inside the function that connects or reads a video.
 LATE = {"_rtc", "_video"}
@@ -47,7 +46,7 @@ def rank(part: str) -> int:
     for number, layer in enumerate(LAYERS):
         if part in layer:
             return number
-    raise AssertionError(f"odyssey.{part} has no layer yet: place it in LAYERS")
+    raise AssertionError(f"odyssey.{part} has no layer yet: place it in ARCHITECTURE.md")
 
 
 def part_of(path: Path) -> str:
@@ -101,6 +100,30 @@ def test_imports_are_found_wherever_they_stand() -> None:
     assert any(own(name) == "emulator" for name, _ in imports(ROOT / "emulator" / "server.py"))
 
 
+@pytest.mark.parametrize(
+    ("folder", "rooms", "elsewhere"),
+    [(ROOT, LAYERS, {"emulator"}), (ROOT / "emulator", EMULATOR_LAYERS, set[str]())],
+    ids=["client", "emulator"],
+)
+def test_the_page_shows_every_room_once(
+    folder: Path, rooms: tuple[set[str], ...], elsewhere: set[str]
+) -> None:
+    shown = [room for floor in rooms for room in floor]
+    assert len(shown) == len(set(shown))
+    there = {path.relative_to(folder).parts[0].removesuffix(".py") for path in folder.rglob("*.py")}
+    assert set(shown) == there - elsewhere
+
+
+def test_every_file_on_the_page_exists() -> None:
+    named = set(re.findall(r"`([\w./-]+(?:/|\.\w+))`", PAGE))
+    named |= set(re.findall(r"`(tests/[\w./-]+)`", PAGE))
+    named = {name for name in named if "/" in name or name.endswith(".py")}
+    assert len(named) > 40
+    tops = ("tests/", "docs/", "odyssey/")
+    missing = {n for n in named if not ((ROOT.parent if n.startswith(tops) else ROOT) / n).exists()}
+    assert missing == set()
+
+
 CLIENT_SIDE = [path for path in modules() if part_of(path) != "emulator"]
 
 
@@ -145,27 +168,11 @@ def test_the_emulator_never_imports_the_client() -> None:
             ), f"{path.name} imports {name}"
 
 
-# The emulator's own rooms, from the bottom up.
-EMULATOR_LAYERS = (
-    {"faults", "limits", "refusals", "ice", "painting", "workers", "clock"},
-    {"tokens"},
-    {"settings"},
-    {"encoder"},
-    {"recordings", "broadcast"},
-    {"live"},
-    {"simulations"},
-    {"rest"},
-    {"service"},
-    {"server"},
-    {"__init__"},
-)
-
-
 def emulator_room(part: str) -> int:
     for number, layer in enumerate(EMULATOR_LAYERS):
         if part in layer:
             return number
-    raise AssertionError(f"odyssey.emulator.{part} has no layer yet: place it in EMULATOR_LAYERS")
+    raise AssertionError(f"odyssey.emulator.{part} has no layer yet: place it in ARCHITECTURE.md")
 
 
 @pytest.mark.parametrize(
