@@ -110,7 +110,7 @@ def test_a_subscription_that_is_dropped_holds_no_frames(connected: Odyssey) -> N
     [
         (lambda client: client.frames, "the frames in it can"),
         (lambda client: client.subscribe(), "the frames in it can"),
-        (lambda client: client.stream("A cat"), "make one in each process"),
+        (lambda client: client.stream("A cat"), "make a client in each process"),
         (lambda client: client.recordings, "make a client in each process"),
         (lambda client: client.simulations, "make a client in each process"),
     ],
