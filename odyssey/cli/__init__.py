@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from odyssey.cli._streams import standard_streams
+
 __all__ = ["main"]
 
 
@@ -14,6 +16,11 @@ def main(args: Sequence[str] | None = None) -> int:
     Args:
         args: the words after `odyssey`; those of this process if None.
     """
+    with standard_streams():
+        return _main(args)
+
+
+def _main(args: Sequence[str] | None) -> int:
     try:
         import click  # noqa: F401
     except ModuleNotFoundError as exc:

@@ -23,10 +23,9 @@ from odyssey.errors import OdysseyError
 FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="odyssey")
-def app() -> None:
-    """Live generated video, steered by prompts.
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="""Live generated video, steered by prompts.
 
     \b
     Examples:
@@ -46,7 +45,11 @@ def app() -> None:
       ODYSSEY_API_URL   another address of the service: an emulator's, for example
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
-    """  # noqa: D301 - click wants the character
+    """,
+)
+@click.version_option(__version__, prog_name="odyssey")
+def app() -> None:
+    pass
 
 
 app.add_command(demo)

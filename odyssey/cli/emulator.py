@@ -23,7 +23,19 @@ with Odyssey().connect() as client, client.stream("A cat on a windowsill") as st
 _INDENT = 2
 
 
-@click.command()
+@click.command(
+    help="""Serve the whole service on this machine, until Ctrl-C.
+
+    REST, signaling, real WebRTC with a scene painted from the prompt, and real recordings. Prints
+    the address and the key that clients need; with --json one line: {"url": ..., "api_key": ...}.
+
+    \b
+    Examples:
+      odyssey emulator
+      odyssey emulator --port 8080 --data-dir recordings
+      odyssey emulator --fault queue:n=3 --fault socket-cut:after=5
+    """
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -60,17 +72,6 @@ def emulator(
     list_faults: bool,
     as_json: bool,
 ) -> None:
-    """Serve the whole service on this machine, until Ctrl-C.
-
-    REST, signaling, real WebRTC with a scene painted from the prompt, and real recordings. Prints
-    the address and the key that clients need; with --json one line: {"url": ..., "api_key": ...}.
-
-    \b
-    Examples:
-      odyssey emulator
-      odyssey emulator --port 8080 --data-dir recordings
-      odyssey emulator --fault queue:n=3 --fault socket-cut:after=5
-    """  # noqa: D301 - click wants the character
     if list_faults:
         _list_faults(as_json=as_json)
         return

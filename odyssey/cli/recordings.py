@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from odyssey import Odyssey, StreamRecordingInfo
 
 
-@click.group()
-def recordings() -> None:
-    """List recordings, look them up, and fetch them.
+@click.group(
+    help="""List recordings, look them up, and fetch them.
 
     \b
     Examples:
@@ -25,23 +24,28 @@ def recordings() -> None:
       odyssey recordings get 5d84cb0c-f68d-4079-b7be-7b21e8b1e015 --json
       odyssey recordings download --all --to recordings
       odyssey recordings events 5d84cb0c-f68d-4079-b7be-7b21e8b1e015
-    """  # noqa: D301 - click wants the character
+    """
+)
+def recordings() -> None:
+    pass
 
 
-@recordings.command("list")
-@click.option("--limit", type=click.IntRange(1, 100), help="The most to list; 50 if not given.")
-@click.option("--offset", type=click.IntRange(0), help="How many of the newest to skip.")
-@with_service
-@json_option
-def list_(limit: int | None, offset: int | None, service: Service, as_json: bool) -> None:
-    """List recordings, newest first.
+@recordings.command(
+    "list",
+    help="""List recordings, newest first.
 
     \b
     Examples:
       odyssey recordings list
       odyssey recordings list --limit 100 --offset 100
       odyssey recordings list --json | jq -r '.recordings[].stream_id'
-    """  # noqa: D301 - click wants the character
+    """,
+)
+@click.option("--limit", type=click.IntRange(1, 100), help="The most to list; 50 if not given.")
+@click.option("--offset", type=click.IntRange(0), help="How many of the newest to skip.")
+@with_service
+@json_option
+def list_(limit: int | None, offset: int | None, service: Service, as_json: bool) -> None:
     import attrs
 
     from odyssey.cli._output import print_table
@@ -57,12 +61,9 @@ def list_(limit: int | None, offset: int | None, service: Service, as_json: bool
     click.echo(f"{shown} of {page.total} recording{'' if page.total == 1 else 's'}", err=True)
 
 
-@recordings.command("get")
-@click.argument("stream_id")
-@with_service
-@json_option
-def get(stream_id: str, service: Service, as_json: bool) -> None:
-    """Show one recording.
+@recordings.command(
+    "get",
+    help="""Show one recording.
 
     Its addresses need no key and are valid for about an hour: whoever has one can fetch the file.
 
@@ -70,7 +71,12 @@ def get(stream_id: str, service: Service, as_json: bool) -> None:
     Examples:
       odyssey recordings get 5d84cb0c-f68d-4079-b7be-7b21e8b1e015
       odyssey recordings get 5d84cb0c-f68d-4079-b7be-7b21e8b1e015 --json | jq -r .video_url
-    """  # noqa: D301 - click wants the character
+    """,
+)
+@click.argument("stream_id")
+@with_service
+@json_option
+def get(stream_id: str, service: Service, as_json: bool) -> None:
     import attrs
 
     with service.client() as client:
@@ -83,7 +89,21 @@ def get(stream_id: str, service: Service, as_json: bool) -> None:
         click.echo(printable(f"{name:<17} {'-' if value is None else value}"))
 
 
-@recordings.command("download")
+@recordings.command(
+    "download",
+    help="""Fetch recordings, several at a time.
+
+    Files are named by their stream, as in STREAM_ID.mp4. One that is there already is left as it
+    is: a file gets its name only when it is whole, so that the command can simply be run again.
+    One that fails stops no other.
+
+    \b
+    Examples:
+      odyssey recordings download 5d84cb0c-f68d-4079-b7be-7b21e8b1e015
+      odyssey recordings download --all --to recordings
+      odyssey recordings download --all --to recordings --artifact video --artifact events
+    """,
+)
 @click.argument("stream_ids", metavar="[STREAM_ID]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every recording of the account.")
 @click.option(
@@ -104,18 +124,6 @@ def download(
     service: Service,
     as_json: bool,
 ) -> None:
-    """Fetch recordings, several at a time.
-
-    Files are named by their stream, as in STREAM_ID.mp4. One that is there already is left as it
-    is: a file gets its name only when it is whole, so that the command can simply be run again.
-    One that fails stops no other.
-
-    \b
-    Examples:
-      odyssey recordings download 5d84cb0c-f68d-4079-b7be-7b21e8b1e015
-      odyssey recordings download --all --to recordings
-      odyssey recordings download --all --to recordings --artifact video --artifact events
-    """  # noqa: D301 - click wants the character
     if everything == bool(stream_ids):
         raise click.UsageError("give the ids of streams, or --all")
     screen = Screen(to_stderr=as_json)
@@ -135,18 +143,20 @@ def download(
         raise Failed(f"{failed} of {len(downloads)} files could not be fetched; see above")
 
 
-@recordings.command("events")
-@click.argument("stream_id")
-@with_service
-@json_option
-def events(stream_id: str, service: Service, as_json: bool) -> None:
-    """Show what was asked for in a recording, and when.
+@recordings.command(
+    "events",
+    help="""Show what was asked for in a recording, and when.
 
     \b
     Examples:
       odyssey recordings events 5d84cb0c-f68d-4079-b7be-7b21e8b1e015
       odyssey recordings events 5d84cb0c-f68d-4079-b7be-7b21e8b1e015 --json
-    """  # noqa: D301 - click wants the character
+    """,
+)
+@click.argument("stream_id")
+@with_service
+@json_option
+def events(stream_id: str, service: Service, as_json: bool) -> None:
     with service.client() as client:
         log = client.recordings.events(stream_id)
     if as_json:

@@ -23,9 +23,8 @@ _STATUSES = ("pending", "dispatched", "processing", "completed", "failed", "canc
 _JOBS = 4
 
 
-@click.group()
-def simulate() -> None:
-    """Have videos rendered from scripts of prompts.
+@click.group(
+    help="""Have videos rendered from scripts of prompts.
 
     \b
     Examples:
@@ -33,7 +32,10 @@ def simulate() -> None:
       odyssey simulate submit --prompt "A cat" --interact 3:"It yawns" --seconds 6
       odyssey simulate list --active
       odyssey simulate cancel JOB_ID
-    """  # noqa: D301 - click wants the character
+    """
+)
+def simulate() -> None:
+    pass
 
 
 def waiting_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,7 +56,26 @@ def waiting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-@simulate.command("submit")
+@simulate.command(
+    "submit",
+    help="""Submit SCRIPT, a file of JSON; - is stdin.
+
+    A script is a list of entries; a list of scripts is rendered as one job, a video for each. Paths
+    of pictures in it are taken from the current folder.
+
+    \b
+    A script:
+      [{"timestamp_ms": 0, "start": {"prompt": "A cat on a windowsill"}},
+       {"timestamp_ms": 3000, "interact": {"prompt": "The cat yawns"}},
+       {"timestamp_ms": 6000, "end": {}}]
+
+    \b
+    Examples:
+      odyssey simulate submit script.json --wait --download videos
+      odyssey simulate submit --prompt "A cat" --interact 3:"It yawns" --seconds 6 --wait
+      odyssey simulate submit script.json --emulator --download videos
+    """,
+)
 @click.argument("script", type=click.File(encoding="utf-8"), required=False)
 @click.option("--prompt", help="Instead of a script: what to show.")
 @interact_option
@@ -81,23 +102,6 @@ def submit(
     service: Service,
     as_json: bool,
 ) -> None:
-    """Submit SCRIPT, a file of JSON; - is stdin.
-
-    A script is a list of entries; a list of scripts is rendered as one job, a video for each. Paths
-    of pictures in it are taken from the current folder.
-
-    \b
-    A script:
-      [{"timestamp_ms": 0, "start": {"prompt": "A cat on a windowsill"}},
-       {"timestamp_ms": 3000, "interact": {"prompt": "The cat yawns"}},
-       {"timestamp_ms": 6000, "end": {}}]
-
-    \b
-    Examples:
-      odyssey simulate submit script.json --wait --download videos
-      odyssey simulate submit --prompt "A cat" --interact 3:"It yawns" --seconds 6 --wait
-      odyssey simulate submit script.json --emulator --download videos
-    """  # noqa: D301 - click wants the character
     if (script is None) == (prompt is None):
         raise click.UsageError("give a script's file, or --prompt")
     if script is not None and (prompts or seconds is not None):
@@ -120,36 +124,40 @@ def submit(
         screen.say(f"To wait for it: odyssey simulate wait {job.job_id}")
 
 
-@simulate.command("wait")
-@click.argument("job_id")
-@waiting_options
-@with_service
-@json_option
-def wait_for(job_id: str, timeout: float, to: Path | None, service: Service, as_json: bool) -> None:
-    """Wait until a job is rendered; exit code 1 if it fails or is cancelled.
+@simulate.command(
+    "wait",
+    help="""Wait until a job is rendered; exit code 1 if it fails or is cancelled.
 
     \b
     Examples:
       odyssey simulate wait JOB_ID
       odyssey simulate wait JOB_ID --download videos
-    """  # noqa: D301 - click wants the character
+    """,
+)
+@click.argument("job_id")
+@waiting_options
+@with_service
+@json_option
+def wait_for(job_id: str, timeout: float, to: Path | None, service: Service, as_json: bool) -> None:
     with service.client() as client:
         finish = Finish(client, service, timeout, to, Screen(to_stderr=as_json))
         finish.run(job_id, as_json=as_json)
 
 
-@simulate.command("status")
-@click.argument("job_id")
-@with_service
-@json_option
-def status(job_id: str, service: Service, as_json: bool) -> None:
-    """Show how a job stands.
+@simulate.command(
+    "status",
+    help="""Show how a job stands.
 
     \b
     Examples:
       odyssey simulate status JOB_ID
       odyssey simulate status JOB_ID --json | jq -r .status
-    """  # noqa: D301 - click wants the character
+    """,
+)
+@click.argument("job_id")
+@with_service
+@json_option
+def status(job_id: str, service: Service, as_json: bool) -> None:
     with service.client() as client:
         job = client.simulations.get(job_id)
     if as_json:
@@ -161,7 +169,16 @@ def status(job_id: str, service: Service, as_json: bool) -> None:
             click.echo(printable(f"{name:<22} {value}"))
 
 
-@simulate.command("list")
+@simulate.command(
+    "list",
+    help="""List jobs, newest first.
+
+    \b
+    Examples:
+      odyssey simulate list --active
+      odyssey simulate list --status failed --json
+    """,
+)
 @click.option("--status", "wanted", type=click.Choice(_STATUSES), help="Only those.")
 @click.option("--active", is_flag=True, help="Only those that are not over.")
 @click.option("--limit", type=click.IntRange(1, 100), help="The most to list; 20 if not given.")
@@ -176,13 +193,6 @@ def list_(
     service: Service,
     as_json: bool,
 ) -> None:
-    """List jobs, newest first.
-
-    \b
-    Examples:
-      odyssey simulate list --active
-      odyssey simulate list --status failed --json
-    """  # noqa: D301 - click wants the character
     from odyssey.cli._output import print_table, short_time
 
     with service.client() as client:
@@ -200,17 +210,19 @@ def list_(
     click.echo(f"{len(page.jobs)} of {page.total} job{'' if page.total == 1 else 's'}", err=True)
 
 
-@simulate.command("cancel")
-@click.argument("job_id")
-@with_service
-@json_option
-def cancel(job_id: str, service: Service, as_json: bool) -> None:
-    """Cancel a job that is not being rendered yet.
+@simulate.command(
+    "cancel",
+    help="""Cancel a job that is not being rendered yet.
 
     \b
     Examples:
       odyssey simulate cancel JOB_ID
-    """  # noqa: D301 - click wants the character
+    """,
+)
+@click.argument("job_id")
+@with_service
+@json_option
+def cancel(job_id: str, service: Service, as_json: bool) -> None:
     with service.client() as client:
         job = client.simulations.cancel(job_id)
     if as_json:

@@ -75,7 +75,20 @@ class Options:
     broadcast: bool
 
 
-@click.command()
+@click.command(
+    help="""Stream from PROMPT, steer, and save what comes.
+
+    Frames keep the times that they have in the stream. Ctrl-C ends the stream and completes the
+    file. With --json what was done is printed at the end, and the rest goes to stderr.
+
+    \b
+    Examples:
+      odyssey stream "A cat" --interact 3:"It yawns" --seconds 8 --save cat.mp4
+      odyssey stream "A cat" --emulator --seconds 4 --save cat.gif
+      odyssey stream "It comes alive" --image cat.jpg --landscape --seconds 5 --save frames/
+      odyssey stream "A cat" --broadcast
+    """
+)
 @click.argument("prompt", default="")
 @click.option(
     "--image",
@@ -105,18 +118,6 @@ def stream(
     service: Service,
     as_json: bool,
 ) -> None:
-    """Stream from PROMPT, steer, and save what comes.
-
-    Frames keep the times that they have in the stream. Ctrl-C ends the stream and completes the
-    file. With --json what was done is printed at the end, and the rest goes to stderr.
-
-    \b
-    Examples:
-      odyssey stream "A cat" --interact 3:"It yawns" --seconds 8 --save cat.mp4
-      odyssey stream "A cat" --emulator --seconds 4 --save cat.gif
-      odyssey stream "It comes alive" --image cat.jpg --landscape --seconds 5 --save frames/
-      odyssey stream "A cat" --broadcast
-    """  # noqa: D301 - click wants the character
     from odyssey._video.writing.saver import Saver
 
     if not prompt.strip() and image is None:

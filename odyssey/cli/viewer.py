@@ -12,7 +12,18 @@ from odyssey.cli._output import Failed, json_option, print_json
 from odyssey.cli._service import Service, on_sigterm, with_service
 
 
-@click.command()
+@click.command(
+    help="""Look at recordings and steer a stream in the browser, until Ctrl-C.
+
+    Prints the page's address; with --json one line: {"url": ...}. The key stays in this process.
+
+    \b
+    Examples:
+      odyssey viewer
+      odyssey viewer --emulator
+      odyssey viewer --data-dir recordings --port 8090 --no-open
+    """
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option(
     "--host",
@@ -24,16 +35,6 @@ from odyssey.cli._service import Service, on_sigterm, with_service
 @with_service
 @json_option
 def viewer(port: int, host: str, no_open: bool, service: Service, as_json: bool) -> None:
-    """Look at recordings and steer a stream in the browser, until Ctrl-C.
-
-    Prints the page's address; with --json one line: {"url": ...}. The key stays in this process.
-
-    \b
-    Examples:
-      odyssey viewer
-      odyssey viewer --emulator
-      odyssey viewer --data-dir recordings --port 8090 --no-open
-    """  # noqa: D301 - click wants the character
     try:
         from odyssey.viewer import Viewer
     except ModuleNotFoundError as exc:

@@ -14,7 +14,19 @@ from odyssey.cli._output import Screen, json_option, print_json
 from odyssey.cli.stream import save_option, saved_as_json, saved_lines
 
 
-@click.command()
+@click.command(
+    help="""Watch a stream that somebody broadcasts, and save what comes.
+
+    URL and token are what `odyssey stream --broadcast` prints. No key is needed. Without a
+    broadcast to watch, one can be made on this machine, on the emulator: the first example.
+
+    \b
+    Examples:
+      odyssey stream "A cat" --broadcast --emulator      in one terminal
+      odyssey watch URL --seconds 8 --save cat.mp4       in another
+      pass show spectator | odyssey watch URL --token -
+    """
+)
 @click.argument("url")
 @click.option(
     "--token",
@@ -33,17 +45,6 @@ from odyssey.cli.stream import save_option, saved_as_json, saved_lines
 def watch(
     url: str, token: str | None, seconds: float | None, save: Path | None, as_json: bool
 ) -> None:
-    """Watch a stream that somebody broadcasts, and save what comes.
-
-    URL and token are what `odyssey stream --broadcast` prints. No key is needed. Without a
-    broadcast to watch, one can be made on this machine, on the emulator: the first example.
-
-    \b
-    Examples:
-      odyssey stream "A cat" --broadcast --emulator      in one terminal
-      odyssey watch URL --seconds 8 --save cat.mp4       in another
-      pass show spectator | odyssey watch URL --token -
-    """  # noqa: D301 - click wants the character
     from odyssey import connect_to_stream
     from odyssey._video.writing.saver import Saver
 

@@ -39,7 +39,19 @@ class Options:
     codec: Codec
 
 
-@click.command()
+@click.command(
+    help="""Stream, steer and record once, on this machine.
+
+    Starts an emulator of the service, connects to it over WebRTC, sends prompts while the video
+    plays, and leaves the recording and a contact sheet of the live frames in a folder. Needs no key
+    and no network. With --live the same against the service, which counts as usage.
+
+    \b
+    Examples:
+      odyssey demo
+      odyssey demo --prompt "A boat at sunset" --interact "A storm comes up" --landscape
+    """
+)
 @click.option("--prompt", default=PROMPT, callback=not_empty, help="What to begin with.")
 @click.option(
     "--interact",
@@ -81,17 +93,6 @@ def demo(
     codec: Codec | None,
     as_json: bool,
 ) -> None:
-    """Stream, steer and record once, on this machine.
-
-    Starts an emulator of the service, connects to it over WebRTC, sends prompts while the video
-    plays, and leaves the recording and a contact sheet of the live frames in a folder. Needs no key
-    and no network. With --live the same against the service, which counts as usage.
-
-    \b
-    Examples:
-      odyssey demo
-      odyssey demo --prompt "A boat at sunset" --interact "A storm comes up" --landscape
-    """  # noqa: D301 - click wants the character
     if live and codec:
         raise click.UsageError("--codec is the emulator's; the service chooses its own.")
     if live and not os.environ.get("ODYSSEY_API_KEY"):

@@ -16,17 +16,8 @@ if TYPE_CHECKING:
     from odyssey import Odyssey
 
 
-@click.command()
-@click.option(
-    "--connect/--no-connect",
-    "connects",
-    default=True,
-    help="Whether to take a session for a second and connect, without a stream. Default: yes.",
-)
-@with_service
-@json_option
-def doctor(connects: bool, service: Service, as_json: bool) -> None:
-    """Check the key, the service, the network, and what is installed.
+@click.command(
+    help="""Check the key, the service, the network, and what is installed.
 
     Takes a session for about a second to see whether media get through; no stream is started, and
     the session is released at once. Exit code 1 if something is not well. The key is never shown.
@@ -36,7 +27,17 @@ def doctor(connects: bool, service: Service, as_json: bool) -> None:
       odyssey doctor
       odyssey doctor --emulator        whether this machine is well, without a key
       odyssey doctor --no-connect --json
-    """  # noqa: D301 - click wants the character
+    """
+)
+@click.option(
+    "--connect/--no-connect",
+    "connects",
+    default=True,
+    help="Whether to take a session for a second and connect, without a stream. Default: yes.",
+)
+@with_service
+@json_option
+def doctor(connects: bool, service: Service, as_json: bool) -> None:
     from odyssey.cli.doctor.checks import Examination, needed_failures
 
     screen = Screen(to_stderr=as_json)
