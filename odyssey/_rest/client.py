@@ -15,13 +15,13 @@ from requests.auth import AuthBase
 
 from odyssey._logging import scrub
 from odyssey._rest.answer import Answer, raise_for_status
+from odyssey._rest.connections import reading_until
 from odyssey._rest.transport import (
     FOREIGN_ERRORS,
     BearerAuth,
     NoAuth,
     never_sent,
     new_session,
-    reading_until,
     transport_error,
 )
 from odyssey._runtime.background import run_in_thread, wait_for
@@ -43,6 +43,8 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
 #: The longest `Retry-After` that is obeyed where the call has no deadline.
 LONGEST_ASKED = 600.0
+#: Seconds that a request has after the deadline to notice by itself, and to close its connection.
+GRACE = 0.1
 #: Seconds before its end at which a bearer token is renewed rather than used.
 TOKEN_MARGIN = 30.0
 #: The API's answers are small; a body beyond this is none of its.
@@ -237,14 +239,15 @@ class HttpClient:
                     stream=True,
                 )
 
-        # Elsewhere, as a name look-up sees Ctrl-C only when it is over, which may take long.
+        # On a thread: parts of it see neither the deadline nor Ctrl-C, such as asking the system
+        # for its proxies.
         outcome = run_in_thread(send, "odyssey-request")
         try:
-            return wait_for(outcome)
-        except FOREIGN_ERRORS as exc:
-            raise transport_error(exc, operation) from scrub(exc)
-        except BaseException:
+            return wait_for(outcome, deadline.later(GRACE))
+        except BaseException as exc:
             outcome.add_done_callback(_close)
+            if isinstance(exc, FOREIGN_ERRORS):
+                raise transport_error(exc, operation) from scrub(exc)
             raise
 
     def chunks(

@@ -1,26 +1,17 @@
-"""The `requests` session: its headers, its time limits, and its errors as ours."""
+"""The `requests` session: its headers, its authentication, and its errors as ours."""
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
-import http.client
-import io
-import socket
-from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
 
 import attrs
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
-from odyssey._logging import quiet_urllib3, redacted
-from odyssey._runtime.deadline import Deadline
+from odyssey._logging import redacted
+from odyssey._rest.connections import Adapter
 from odyssey._version import __version__
 from odyssey.errors import (
     OdysseyConnectionError,
@@ -29,8 +20,8 @@ from odyssey.errors import (
     OdysseyTimeoutError,
 )
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+#: Idle connections that are kept to one host.
+MOST_IDLE = 32
 
 #: Foreign classes → ours, the first that fits. `test_every_requests_error_is_mapped` guards it.
 TRANSPORT_ERRORS: tuple[tuple[type[BaseException], type[OdysseyError]], ...] = (
@@ -41,6 +32,7 @@ TRANSPORT_ERRORS: tuple[tuple[type[BaseException], type[OdysseyError]], ...] = (
     # What requests lets through: a certificate file that isn't there, an address that can't be
     # read or encoded, a redirect's body that breaks off.
     (ReadTimeoutError, OdysseyTimeoutError),
+    (TimeoutError, OdysseyTimeoutError),
     (urllib3.exceptions.HTTPError, OdysseyConnectionError),
     (OSError, OdysseyConnectionError),
     (ValueError, OdysseyConnectionError),
@@ -83,115 +75,22 @@ def new_session() -> requests.Session:
     session.headers["User-Agent"] = f"odyssey-sync/{__version__}"
     # The API uses no cookies, and a jar that threads share is the one unsafe part of a session.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = _Adapter(pool_connections=8, pool_maxsize=16)
+    adapter = Adapter(pool_connections=8, pool_maxsize=MOST_IDLE)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
 
 
-_until: contextvars.ContextVar[Deadline | None] = contextvars.ContextVar("_until", default=None)
-
-
-@contextlib.contextmanager
-def reading_until(deadline: Deadline) -> Iterator[None]:
-    """Ends at `deadline` what this thread reads of an answer, and redacts urllib3's logs."""
-    token = _until.set(deadline)
-    try:
-        with quiet_urllib3():
-            yield
-    finally:
-        _until.reset(token)
-
-
-class _Reader(io.RawIOBase):
-    """Reads a socket until the deadline of `reading_until`.
-
-    A socket's own time limit starts anew with each piece, so that a server which dribbles would
-    never reach it: here it is set to what is left before each one.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._bytes: io.RawIOBase = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        deadline = _until.get()
-        left = None if deadline is None else deadline.remaining()
-        if left is not None:
-            if left <= 0:
-                raise TimeoutError("timed out")
-            self._sock.settimeout(left)
-        return self._bytes.readinto(buffer)
-
-    def close(self) -> None:
-        self._bytes.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp.close()
-        self.fp = io.BufferedReader(_Reader(sock))
-
-    def begin(self) -> None:
-        super().begin()
-        # urllib3 refuses these too, but leaves the socket to the garbage collector.
-        told = ",".join(self.headers.get_all("Content-Length", ()))
-        if len({length.strip() for length in told.split(",")}) > 1:
-            raise http.client.HTTPException("two lengths")
-
-
-class _Connection(HTTPConnection):
-    response_class = _Response
-
-
-class _TlsConnection(HTTPSConnection):
-    response_class = _Response
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-_POOLS = {"http": _Pool, "https": _TlsPool}
-
-
-class _Adapter(HTTPAdapter):
-    """Makes connections of the classes above, directly or through a proxy."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def close(self) -> None:
-        """Closes idle connections now; the base class leaves them to the garbage collector."""
-        for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in list(manager.pools.keys()):
-                pool = manager.pools.get(key)
-                if pool is not None:
-                    pool.close()
-        super().close()
-
-    def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        if not proxy.lower().startswith("socks"):  # those have classes of their own
-            manager.pool_classes_by_scheme = _POOLS
-        return manager
-
-
 def transport_error(exc: BaseException, operation: str) -> OdysseyError:
     """The error for a request whose answer did not come, or not to its end."""
     cls = next((ours for theirs, ours in TRANSPORT_ERRORS if isinstance(exc, theirs)), None)
-    # While a body is read, requests turns a time-out into its ConnectionError.
-    if cls is OdysseyTimeoutError or isinstance(_first_argument(exc), ReadTimeoutError):
+    # requests turns a time-out into its ConnectionError while a body is read, and into its
+    # ProxyError while a proxy is being connected to.
+    failure = _connecting_error(exc)
+    timed_out = isinstance(_first_argument(exc), ReadTimeoutError) or (
+        isinstance(failure, ConnectTimeoutError) and not isinstance(failure, NewConnectionError)
+    )
+    if cls is OdysseyTimeoutError or timed_out:
         return OdysseyTimeoutError(f"{operation}: the service did not answer in time")
     if cls is OdysseyServerError:
         return OdysseyServerError(f"{operation}: the answer is broken ({type(exc).__name__})")
@@ -203,8 +102,13 @@ def transport_error(exc: BaseException, operation: str) -> OdysseyError:
 
 def never_sent(failure: BaseException) -> bool:
     """Whether the connection itself failed, so that the service cannot have seen the request."""
-    reason = getattr(_first_argument(failure.__cause__), "reason", None)
-    return isinstance(reason, NewConnectionError)
+    return isinstance(_connecting_error(failure.__cause__), NewConnectionError)
+
+
+def _connecting_error(exc: BaseException | None) -> object:
+    """What urllib3 says of a connection, also of one to a proxy, in an error of requests."""
+    reason = getattr(_first_argument(exc), "reason", None)
+    return getattr(reason, "original_error", reason)
 
 
 def _first_argument(exc: BaseException | None) -> object:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from odyssey._runtime.deadline import WAIT_SLICE
+from odyssey._runtime.deadline import WAIT_SLICE, Deadline
 
 T = TypeVar("T")
 
@@ -22,6 +22,7 @@ def run_in_thread(work: Callable[[], T], name: str) -> Future[T]:
     Python 3.12 starts no thread any more while the program ends: then it runs here.
     """
     outcome: Future[T] = Future()
+    outcome.set_running_or_notify_cancel()  # can't be cancelled: it goes on, whoever waits
     context = contextvars.copy_context()
 
     def run() -> None:
@@ -45,8 +46,15 @@ def load(module: str) -> None:
         wait_for(run_in_thread(lambda: importlib.import_module(module), "odyssey-import"))
 
 
-def wait_for(outcome: Future[T]) -> T:
-    """Waits for it, in slices between which Ctrl-C is seen on every system."""
+def wait_for(outcome: Future[T], deadline: Deadline | None = None) -> T:
+    """Waits for it, in slices between which Ctrl-C is seen on every system.
+
+    Raises:
+        TimeoutError: it is not there at the deadline; the work goes on.
+    """
+    deadline = deadline or Deadline.after(None)
     while not outcome.done():
-        concurrent.futures.wait([outcome], WAIT_SLICE)
+        if deadline.passed():
+            raise TimeoutError("timed out")
+        concurrent.futures.wait([outcome], deadline.within(WAIT_SLICE))
     return outcome.result()

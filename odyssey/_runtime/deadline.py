@@ -33,6 +33,10 @@ class Deadline:
         left = self.remaining()
         return seconds if left is None else min(left, seconds)
 
+    def later(self, seconds: float) -> Deadline:
+        """A deadline so many seconds after this one."""
+        return Deadline(None if self.at is None else self.at + seconds)
+
     def sooner(self, seconds: float) -> Deadline:
         """The earlier of this one and one `seconds` from now."""
         at = time.monotonic() + seconds
