@@ -24,7 +24,7 @@ from aiortc.sdp import candidate_from_sdp
 from odyssey._protocol import messages
 from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
-from odyssey._rtc import private_ice
+from odyssey._rtc import private_ice, private_rtp
 from odyssey._rtc.sdp_bounds import MOST_CANDIDATE_TEXT, MOST_CANDIDATES
 from odyssey._rtc.video_receiver import VideoReceiver, drain
 from odyssey._runtime.tasks import Tasks
@@ -106,7 +106,9 @@ class Peer:
             ValueError: the offer can't be understood.
         """
         self._max_message_size = max_message_size(offer)
+        offer = private_rtp.receivable(offer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
+        private_rtp.keep_time_of_channels(self._pc)
         self._offered = True
         self._tasks.spawn(self._add_candidates())
         private_ice.bound_gathering(self._pc, trickle=True)
@@ -212,6 +214,7 @@ class Peer:
                 self._listener.task_failed,
             )
         else:
+            private_rtp.keep_time(self._pc, track)
             # aiortc decodes it all the same, into a queue without bound.
             self._tasks.spawn(drain(track, lambda _: None))
         self._listener.needs_changed()

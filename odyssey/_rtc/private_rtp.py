@@ -1,4 +1,4 @@
-"""What is done with private parts of aiortc's RTP receiver and of its transport.
+"""What is done with private parts of aiortc's RTP receiver, of its transport and of SCTP.
 
 Used inside the window of versions, and where the part is there. Elsewhere video comes in aiortc's
 own way: one frame later, and with damaged pictures after a loss; key frames are not asked for.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import queue
+import re
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -18,6 +20,12 @@ from aiortc.rtp import RtpPacket
 
 from odyssey._rtc import window
 from odyssey._rtc.short_path import BandwidthEstimate, Packet, ShortPath
+from odyssey._rtc.wall_clock import (
+    Moments,
+    SteadyEstimate,
+    SteadyRoundTrips,
+    SteadyStatistics,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +36,22 @@ _CODECS = "_RTCRtpReceiver__codecs"
 _STATISTICS = "_RTCRtpReceiver__remote_streams"
 _NACK_GENERATOR = "_RTCRtpReceiver__nack_generator"
 _BANDWIDTH = "_RTCRtpReceiver__remote_bitrate_estimator"
+_REPORT_TIMES = "_RTCRtpReceiver__lsr_time"
 _SEND_NACK = "_send_rtcp_nack"
 _SEND_PLI = "_send_rtcp_pli"
 # Of its DTLS transport.
 _HANDLE_RTP = "_handle_rtp_data"
+# Of SCTP.
+_TAKE_ROUND_TRIP = "_update_rto"
+_COOKIE_TIME = "_get_timestamp"
+# Of the statistics of a source.
+_LAST_ARRIVAL = "_last_arrival"
+_CLOCK_RATE = "_clockrate"
 # Of a packet: its payload without the codec's header, which the receiver puts there.
 _PAYLOAD = "_data"
+
+
+_SEND_TIME = re.compile(r"^a=extmap:[^\r\n]*/abs-send-time[^\r\n]*\r?\n", re.MULTILINE)
 
 
 class FrameSink(Protocol):
@@ -114,6 +132,50 @@ def shorten_path(
     setattr(receiver, _NACK_GENERATOR, None)
     setattr(transport, _HANDLE_RTP, path.handle)
     return True
+
+
+def receivable(sdp: str) -> str:
+    """Leaves out of a description that the sender marks packets with its time, outside the window.
+
+    aiortc estimates the bandwidth from it, and counts the milliseconds of the wall clock one by
+    one: where `keep_time` can't mend that, a clock that is set forward would stop the video.
+    """
+    return sdp if window.IS_OPEN else _SEND_TIME.sub("", sdp)
+
+
+def keep_time(pc: RTCPeerConnection, track: MediaStreamTrack) -> None:
+    """Has what is received of `track` counted on the monotonic clock.
+
+    Called in the `track` handler, before `shorten_path`.
+    """
+    receiver = _receiver_of(pc, track)
+    estimator = getattr(receiver, _BANDWIDTH, None)
+    if hasattr(estimator, "add"):
+        setattr(receiver, _BANDWIDTH, SteadyEstimate(estimator))
+    for name, steady in ((_STATISTICS, _Sources()), (_REPORT_TIMES, Moments())):
+        if getattr(receiver, name, None) == {}:
+            setattr(receiver, name, steady)
+
+
+def keep_time_of_channels(pc: RTCPeerConnection) -> None:
+    """The same for the data channels. Called when the other end has been described."""
+    if not window.IS_OPEN or pc.sctp is None:
+        return
+    take = getattr(pc.sctp, _TAKE_ROUND_TRIP, None)
+    if take is not None and not isinstance(take, SteadyRoundTrips):
+        setattr(pc.sctp, _TAKE_ROUND_TRIP, SteadyRoundTrips(take))
+    if hasattr(pc.sctp, _COOKIE_TIME):
+        setattr(pc.sctp, _COOKIE_TIME, lambda: int(time.monotonic()))
+
+
+class _Sources(dict[int, Any]):
+    """The statistics of each source."""
+
+    def __setitem__(self, source: int, statistics: Any) -> None:
+        if hasattr(statistics, _LAST_ARRIVAL) and hasattr(statistics, _CLOCK_RATE):
+            rate = getattr(statistics, _CLOCK_RATE)
+            statistics = SteadyStatistics(statistics, _LAST_ARRIVAL, rate)
+        super().__setitem__(source, statistics)
 
 
 class Feedback:

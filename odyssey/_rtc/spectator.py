@@ -95,6 +95,7 @@ class Spectator:
             raise OdysseyServerError(f"the service's SDP answer is too large: {too_large}")
         try:
             sdp = without_rejected(answer, self._pc.localDescription.sdp)
+            sdp = private_rtp.receivable(sdp)
             await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
         except Exception as exc:
             logger.debug("the answer", exc_info=True)
@@ -127,13 +128,14 @@ class Spectator:
     # Events of aiortc.
 
     def _on_track(self, track: MediaStreamTrack) -> None:
+        assert self._pc is not None
         if track.kind == "video" and self._track is None:
-            assert self._pc is not None
             self._track = track
             self._video = VideoReceiver(
                 self._pc, track, self._deliver, self._end_soon, self._task_failed
             )
         else:
+            private_rtp.keep_time(self._pc, track)
             # aiortc decodes it all the same, into a queue without bound.
             self._tasks.spawn(drain(track, lambda _: None))
 

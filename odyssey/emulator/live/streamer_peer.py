@@ -20,6 +20,7 @@ from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 from odyssey.emulator.faults import Faults, NoChannel, NoTrack
 from odyssey.emulator.ice import fall_back_on_loopback, silence
 from odyssey.emulator.live.loss import lose_packets
+from odyssey.emulator.live.round_trips import keep_time
 from odyssey.emulator.live.streamer_track import StreamerTrack
 from odyssey.emulator.settings import Codec
 
@@ -78,6 +79,7 @@ class StreamerPeer:
     async def accept(self, sdp: str) -> None:
         """Takes the client's answer. Raises what aiortc raises for one it can't use."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+        keep_time(self._connection.sctp)
         for sender in self._connection.getSenders():  # whose transport is the one that stays, now
             lose_packets(sender, self._track, self._faults)
 
