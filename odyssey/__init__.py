@@ -16,6 +16,18 @@ aiortc and av with the first `connect`.
 
 from typing import TYPE_CHECKING
 
+from odyssey._live.callbacks import (
+    BroadcastReadyCallback,
+    ConnectedCallback,
+    DisconnectedCallback,
+    ErrorCallback,
+    InteractAcknowledgedCallback,
+    StatusChangeCallback,
+    StreamEndedCallback,
+    StreamErrorCallback,
+    StreamStartedCallback,
+    VideoFrameCallback,
+)
 from odyssey._runtime.lazy import attributes_of
 from odyssey._version import __version__
 from odyssey.client import Odyssey
@@ -39,18 +51,6 @@ from odyssey.errors import (
 )
 
 if TYPE_CHECKING:
-    from odyssey._live.callbacks import (
-        BroadcastReadyCallback,
-        ConnectedCallback,
-        DisconnectedCallback,
-        ErrorCallback,
-        InteractAcknowledgedCallback,
-        StatusChangeCallback,
-        StreamEndedCallback,
-        StreamErrorCallback,
-        StreamStartedCallback,
-        VideoFrameCallback,
-    )
     from odyssey._live.spectator import SpectatorConnection, connect_to_stream
     from odyssey._live.stream import Stream
     from odyssey.config import AdvancedConfig
@@ -76,18 +76,6 @@ else:
     __getattr__ = attributes_of(
         __name__,
         {
-            "_live.callbacks": (
-                "BroadcastReadyCallback",
-                "ConnectedCallback",
-                "DisconnectedCallback",
-                "ErrorCallback",
-                "InteractAcknowledgedCallback",
-                "StatusChangeCallback",
-                "StreamEndedCallback",
-                "StreamErrorCallback",
-                "StreamStartedCallback",
-                "VideoFrameCallback",
-            ),
             "recordings.events": ("RecordingEvent",),
             "config": ("AdvancedConfig",),
             "frames.queue": ("FrameQueue",),
@@ -166,3 +154,8 @@ __all__ = [
     "__version__",
     "connect_to_stream",
 ]
+
+
+def __dir__() -> list[str]:
+    """Also the names that load on first use."""
+    return sorted({*globals(), *__all__})

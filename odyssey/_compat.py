@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from odyssey.models import (
-        Recording,
-        SimulationJobDetail,
-        SimulationJobInfo,
-        SimulationJobsList,
-        SimulationJobStatus,
-        StreamRecordingsList,
-    )
-    from odyssey.recordings.api import Recordings
-    from odyssey.simulations.api import Simulations
-    from odyssey.simulations.script import Script
+from odyssey.models import (
+    Recording,
+    SimulationJobDetail,
+    SimulationJobInfo,
+    SimulationJobsList,
+    SimulationJobStatus,
+    StreamRecordingsList,
+)
+from odyssey.recordings.api import Recordings
+from odyssey.simulations.api import Simulations
+from odyssey.simulations.script import Script
+
+
+class _HasApis(Protocol):
+    """What the flat names stand for."""
+
+    @property
+    def recordings(self) -> Recordings: ...
+    @property
+    def simulations(self) -> Simulations: ...
 
 
 class FlatNames:
     """What `Odyssey` inherits, so that scripts written for that client find their calls."""
 
-    @property
-    def recordings(self) -> Recordings:
-        raise NotImplementedError
-
-    @property
-    def simulations(self) -> Simulations:
-        raise NotImplementedError
-
-    def get_recording(self, stream_id: str) -> Recording:
+    def get_recording(self: _HasApis, stream_id: str) -> Recording:
         """As `recordings.get`."""
         return self.recordings.get(stream_id)
 
     def list_stream_recordings(
-        self, limit: int | None = None, offset: int | None = None
+        self: _HasApis, limit: int | None = None, offset: int | None = None
     ) -> StreamRecordingsList:
         """As `recordings.list`."""
         return self.recordings.list(limit, offset)
 
     def simulate(
-        self,
+        self: _HasApis,
         *,
         script: Script | None = None,
         scripts: Sequence[Script] | None = None,
@@ -58,12 +58,12 @@ class FlatNames:
             bypass_prompt_expansion=bypass_prompt_expansion,
         )
 
-    def get_simulate_status(self, job_id: str) -> SimulationJobDetail:
+    def get_simulate_status(self: _HasApis, job_id: str) -> SimulationJobDetail:
         """As `simulations.get`."""
         return self.simulations.get(job_id)
 
     def list_simulations(
-        self,
+        self: _HasApis,
         *,
         status: SimulationJobStatus | str | None = None,
         active: bool | None = None,
@@ -73,6 +73,6 @@ class FlatNames:
         """As `simulations.list`."""
         return self.simulations.list(status=status, active=active, limit=limit, offset=offset)
 
-    def cancel_simulation(self, job_id: str) -> SimulationJobInfo:
+    def cancel_simulation(self: _HasApis, job_id: str) -> SimulationJobInfo:
         """As `simulations.cancel`."""
         return self.simulations.cancel(job_id)

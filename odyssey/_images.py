@@ -15,23 +15,18 @@ import os
 import re
 import stat
 import urllib.parse
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
     import PIL.Image
 
-ImageInput: TypeAlias = Union[
-    str,
-    os.PathLike[str],
-    bytes,
-    bytearray,
-    memoryview,
-    "PIL.Image.Image",
-    "np.ndarray[Any, Any]",
-]
+    _Picture = PIL.Image.Image | np.ndarray[Any, Any]
+else:
+    _Picture = Any
+
+ImageInput: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | _Picture
 
 MAX_BYTES = 25 * 1024 * 1024
 # Pillow's default for its warning. A bound of our own holds also where the application has raised

@@ -6,41 +6,27 @@ import os
 import time
 import warnings
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from odyssey._checks import check_text
 from odyssey._compat import FlatNames
-from odyssey._live.live import Live
-from odyssey._live.preview import Previews
+from odyssey._images import ImageInput, encode_image
+from odyssey._live import callbacks
+from odyssey._live.live_client import LiveClient
+from odyssey._live.preview import Preview, Previews
+from odyssey._live.provisioning import request_credentials
+from odyssey._live.stream import Stream
 from odyssey._live.telemetry import Telemetry
 from odyssey._rest.client import HttpClient
 from odyssey._runtime.exit import close_dropped
 from odyssey.config import AdvancedConfig, Settings
 from odyssey.errors import OdysseyStreamError
-from odyssey.models import ConnectionStatus
+from odyssey.frames.capture import Capture
+from odyssey.frames.queue import FrameQueue, Overflow
+from odyssey.frames.stats import ClientStats
+from odyssey.models import ClientCredentials, ConnectionStatus, StreamerCapabilities
 from odyssey.recordings.api import Recordings
-
-if TYPE_CHECKING:
-    from odyssey._images import ImageInput
-    from odyssey._live.callbacks import (
-        BroadcastReadyCallback,
-        ConnectedCallback,
-        DisconnectedCallback,
-        ErrorCallback,
-        InteractAcknowledgedCallback,
-        StatusChangeCallback,
-        StreamEndedCallback,
-        StreamErrorCallback,
-        StreamStartedCallback,
-        VideoFrameCallback,
-    )
-    from odyssey._live.preview import Preview
-    from odyssey._live.stream import Stream
-    from odyssey.frames.capture import Capture
-    from odyssey.frames.queue import FrameQueue, Overflow
-    from odyssey.frames.stats import ClientStats
-    from odyssey.models import ClientCredentials, StreamerCapabilities
-    from odyssey.simulations.api import Simulations
+from odyssey.simulations.api import Simulations
 
 
 class Odyssey(FlatNames):
@@ -95,7 +81,7 @@ class Odyssey(FlatNames):
             log_to_stderr()
         self._settings = settings
         self._http = HttpClient(settings.api_url, settings.require_key)
-        self._live = Live(
+        self._live = LiveClient(
             settings, self._http, Telemetry(self._http, enabled=bool(enable_telemetry))
         )
         self._previews = Previews(self._live)
@@ -104,16 +90,16 @@ class Odyssey(FlatNames):
 
     def connect(
         self,
-        on_connected: ConnectedCallback | None = None,
-        on_disconnected: DisconnectedCallback | None = None,
-        on_video_frame: VideoFrameCallback | None = None,
-        on_stream_started: StreamStartedCallback | None = None,
-        on_stream_ended: StreamEndedCallback | None = None,
-        on_interact_acknowledged: InteractAcknowledgedCallback | None = None,
-        on_broadcast_ready: BroadcastReadyCallback | None = None,
-        on_stream_error: StreamErrorCallback | None = None,
-        on_error: ErrorCallback | None = None,
-        on_status_change: StatusChangeCallback | None = None,
+        on_connected: callbacks.ConnectedCallback | None = None,
+        on_disconnected: callbacks.DisconnectedCallback | None = None,
+        on_video_frame: callbacks.VideoFrameCallback | None = None,
+        on_stream_started: callbacks.StreamStartedCallback | None = None,
+        on_stream_ended: callbacks.StreamEndedCallback | None = None,
+        on_interact_acknowledged: callbacks.InteractAcknowledgedCallback | None = None,
+        on_broadcast_ready: callbacks.BroadcastReadyCallback | None = None,
+        on_stream_error: callbacks.StreamErrorCallback | None = None,
+        on_error: callbacks.ErrorCallback | None = None,
+        on_status_change: callbacks.StatusChangeCallback | None = None,
         *,
         timeout: float | None = None,
     ) -> Odyssey:
@@ -135,36 +121,23 @@ class Odyssey(FlatNames):
             client.connect(on_video_frame=lambda frame: print(frame.index))
             ```
         """
-        from odyssey._live.callbacks import Handlers
-
-        handlers = Handlers(
-            on_connected,
-            on_disconnected,
-            on_video_frame,
-            on_stream_started,
-            on_stream_ended,
-            on_interact_acknowledged,
-            on_broadcast_ready,
-            on_stream_error,
-            on_error,
-            on_status_change,
-        )
+        handlers = callbacks.Handlers.among(locals())
         self._live.connect(handlers, self._live.deadline(timeout), None)
         return self
 
     def connect_with_credentials(
         self,
         credentials: ClientCredentials,
-        on_connected: ConnectedCallback | None = None,
-        on_disconnected: DisconnectedCallback | None = None,
-        on_video_frame: VideoFrameCallback | None = None,
-        on_stream_started: StreamStartedCallback | None = None,
-        on_stream_ended: StreamEndedCallback | None = None,
-        on_interact_acknowledged: InteractAcknowledgedCallback | None = None,
-        on_broadcast_ready: BroadcastReadyCallback | None = None,
-        on_stream_error: StreamErrorCallback | None = None,
-        on_error: ErrorCallback | None = None,
-        on_status_change: StatusChangeCallback | None = None,
+        on_connected: callbacks.ConnectedCallback | None = None,
+        on_disconnected: callbacks.DisconnectedCallback | None = None,
+        on_video_frame: callbacks.VideoFrameCallback | None = None,
+        on_stream_started: callbacks.StreamStartedCallback | None = None,
+        on_stream_ended: callbacks.StreamEndedCallback | None = None,
+        on_interact_acknowledged: callbacks.InteractAcknowledgedCallback | None = None,
+        on_broadcast_ready: callbacks.BroadcastReadyCallback | None = None,
+        on_stream_error: callbacks.StreamErrorCallback | None = None,
+        on_error: callbacks.ErrorCallback | None = None,
+        on_status_change: callbacks.StatusChangeCallback | None = None,
         *,
         timeout: float | None = None,
     ) -> Odyssey:
@@ -179,27 +152,12 @@ class Odyssey(FlatNames):
             Odyssey().connect_with_credentials(credentials)
             ```
         """
-        from odyssey.models import ClientCredentials
-
         if not isinstance(credentials, ClientCredentials):
             raise TypeError(
                 f"credentials must be ClientCredentials, not {type(credentials).__name__}; "
                 "use ClientCredentials.from_dict"
             )
-        from odyssey._live.callbacks import Handlers
-
-        handlers = Handlers(
-            on_connected,
-            on_disconnected,
-            on_video_frame,
-            on_stream_started,
-            on_stream_ended,
-            on_interact_acknowledged,
-            on_broadcast_ready,
-            on_stream_error,
-            on_error,
-            on_status_change,
-        )
+        handlers = callbacks.Handlers.among(locals())
         self._live.connect(handlers, self._live.deadline(timeout), credentials)
         return self
 
@@ -214,8 +172,6 @@ class Odyssey(FlatNames):
             json.dumps(client.create_client_credentials().to_dict())    # send this to the program
             ```
         """
-        from odyssey._live.provisioning import request_credentials
-
         self._live.check_open()
         self._settings.require_key()
         return request_credentials(
@@ -272,8 +228,6 @@ class Odyssey(FlatNames):
     @property
     def capabilities(self) -> StreamerCapabilities:
         """What the streamer can do; before connecting, that it can do nothing special."""
-        from odyssey.models import StreamerCapabilities
-
         return self._live.capabilities or StreamerCapabilities()
 
     @property
@@ -332,8 +286,6 @@ class Odyssey(FlatNames):
         self._live.require_connected("start a stream")
         encoded = None
         if image is not None:
-            from odyssey._images import encode_image
-
             self._require_image_to_video()
             encoded = encode_image(image, portrait=portrait)
         return self._live.start(
@@ -366,7 +318,6 @@ class Odyssey(FlatNames):
                     ...
             ```
         """
-        from odyssey._live.stream import Stream
 
         def start() -> str:
             return self.start_stream(
@@ -436,8 +387,6 @@ class Odyssey(FlatNames):
             ok, picture = capture.read()                # (1280, 704, 3) uint8, BGR
             ```
         """
-        from odyssey.frames.capture import Capture
-
         return Capture(
             self.subscribe(), lambda: self.is_connected, lambda: self._live.stream_id is not None
         )
@@ -478,8 +427,6 @@ class Odyssey(FlatNames):
     @property
     def simulations(self) -> Simulations:
         """Simulations of the account; needs no connection."""
-        from odyssey.simulations.api import Simulations
-
         return Simulations(self._http, self._settings.timeout, self._live.check_open)
 
     def __reduce__(self) -> NoReturn:

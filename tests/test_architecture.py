@@ -8,7 +8,8 @@ import inspect
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import typing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -92,7 +93,7 @@ def own(name: str) -> str | None:
 
 def test_imports_are_found_wherever_they_stand() -> None:
     """Else the tests below would see nothing and be content."""
-    found = dict(imports(ROOT / "_live" / "live.py"))
+    found = dict(imports(ROOT / "_live" / "live_client.py"))
     assert found["odyssey._rest.client.HttpClient"] is True
     assert found["odyssey._runtime.portal.Portal"] is False
     assert own("odyssey._runtime.portal.Portal") == "_runtime"
@@ -269,6 +270,13 @@ def test_names_that_load_on_first_use_are_those_that_are_exported(package: Modul
         _ = package.no_such_name
 
 
+@pytest.mark.parametrize("package", ["odyssey", "odyssey.models"])
+def test_dir_lists_what_is_exported_before_it_is_loaded(package: str) -> None:
+    """In a process of its own: here the tests have loaded the names already."""
+    script = f"import {package} as package; print(set(package.__all__) - set(dir(package)))"
+    assert python(script) == "set()"
+
+
 #: Every name of the contract that exists so far.
 CONTRACT = {
     *("Odyssey", "AdvancedConfig", "ClientCredentials", "ConnectionStatus", "StreamerCapabilities"),
@@ -310,6 +318,34 @@ def test_everything_public_has_a_docstring() -> None:
     assert len(found) > 50
     silent = {name for name, value in found.items() if not (inspect.getdoc(value) or "").strip()}
     assert {n for n in silent if not n.endswith(JSON_READERS)} - UNNEEDED == set()
+
+
+def with_annotations() -> Iterator[tuple[str, Callable[..., object]]]:
+    for name in odyssey.__all__:
+        value = getattr(odyssey, name)
+        if inspect.isfunction(value):
+            yield name, value
+        if not inspect.isclass(value):
+            continue
+        yield name, value
+        for member in dir(value):
+            if member.startswith("_") and member not in ("__init__", "__iter__", "__enter__"):
+                continue
+            attribute = inspect.getattr_static(value, member)
+            if isinstance(attribute, property):
+                attribute = attribute.fget
+            function = getattr(attribute, "__func__", attribute)
+            if inspect.isfunction(function) and function.__module__.startswith("odyssey"):
+                yield f"{name}.{member}", function
+
+
+def test_the_types_of_everything_public_can_be_looked_up() -> None:
+    """What frameworks do that read signatures at run time."""
+    found = dict(with_annotations())
+    assert len(found) > 100
+    assert {"Odyssey.connect", "Odyssey.simulate", "connect_to_stream"} <= set(found)
+    for value in found.values():
+        typing.get_type_hints(value)
 
 
 def test_the_package_is_typed() -> None:

@@ -6,7 +6,7 @@ import collections
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -35,39 +35,41 @@ FRAME_BACKLOG = 2
 _Event = tuple[str, tuple[object, ...]]
 
 
-def _check_callable(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and not callable(value):
-        raise TypeError(f"{attribute.name} must be callable or None, not {type(value).__name__}")
-
-
 @attrs.frozen
 class Handlers:
-    """The callbacks that `connect` was given."""
+    """The callbacks that `connect` was given; what each is called with, its type says."""
 
-    on_connected: ConnectedCallback | None = attrs.field(default=None, validator=_check_callable)
-    on_disconnected: DisconnectedCallback | None = attrs.field(
-        default=None, validator=_check_callable
-    )
-    on_video_frame: VideoFrameCallback | None = attrs.field(default=None, validator=_check_callable)
-    on_stream_started: StreamStartedCallback | None = attrs.field(
-        default=None, validator=_check_callable
-    )
-    on_stream_ended: StreamEndedCallback | None = attrs.field(
-        default=None, validator=_check_callable
-    )
-    on_interact_acknowledged: InteractAcknowledgedCallback | None = attrs.field(
-        default=None, validator=_check_callable
-    )
-    on_broadcast_ready: BroadcastReadyCallback | None = attrs.field(
-        default=None, validator=_check_callable
-    )
-    on_stream_error: StreamErrorCallback | None = attrs.field(
-        default=None, validator=_check_callable
-    )
-    on_error: ErrorCallback | None = attrs.field(default=None, validator=_check_callable)
-    on_status_change: StatusChangeCallback | None = attrs.field(
-        default=None, validator=_check_callable
-    )
+    on_connected: ConnectedCallback | None = None
+    on_disconnected: DisconnectedCallback | None = None
+    on_video_frame: VideoFrameCallback | None = None
+    on_stream_started: StreamStartedCallback | None = None
+    on_stream_ended: StreamEndedCallback | None = None
+    on_interact_acknowledged: InteractAcknowledgedCallback | None = None
+    on_broadcast_ready: BroadcastReadyCallback | None = None
+    on_stream_error: StreamErrorCallback | None = None
+    on_error: ErrorCallback | None = None
+    on_status_change: StatusChangeCallback | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name, value in self._all().items():
+            if value is not None and not callable(value):
+                raise TypeError(f"{name} must be callable or None, not {type(value).__name__}")
+
+    @classmethod
+    def among(cls, arguments: Mapping[str, Any]) -> Handlers:
+        """Those among the arguments of a call.
+
+        Args:
+            arguments: By name, such as `locals()` at the beginning of a function.
+        """
+        return cls(**{name: arguments[name] for name in attrs.fields_dict(cls)})
+
+    def given(self) -> dict[str, Callable[..., object]]:
+        """Those that are not None, by name."""
+        return {name: value for name, value in self._all().items() if value is not None}
+
+    def _all(self) -> dict[str, Any]:
+        return attrs.asdict(self, recurse=False)
 
 
 class Callbacks:
@@ -86,10 +88,9 @@ class Callbacks:
         self._dropped = 0
         self._finished = False
         self._threads: list[threading.Thread] = []
-        given = [h for h in attrs.astuple(handlers, recurse=False) if h is not None]
         # Who puts events in the line: each says with a None that it is done.
         self._sources = 1 if handlers.on_video_frame is None else 2
-        if given:
+        if handlers.given():
             self._start("odyssey-events", self._run_events)
         if handlers.on_video_frame is not None:
             self._start("odyssey-frames", self._run_frames)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from odyssey._checks import check_count
-from odyssey._live.live import Live
+from odyssey._live.live_client import LiveClient
 from odyssey.errors import OdysseyError, OdysseyStreamError
 from odyssey.frames.queue import FrameQueue
 
@@ -108,7 +108,7 @@ class Preview:
 class Previews:
     """A client's preview: one at a time, so that a cell that is run again replaces its own."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: LiveClient) -> None:
         self._live = live
         # Guards `_current`; nothing waits while holding it.
         self._lock = threading.Lock()

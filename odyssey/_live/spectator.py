@@ -76,12 +76,12 @@ def connect_to_stream(
     seconds = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
     if debug:
         log_to_stderr()
-    watch = SpectatorSession(address, handlers)
-    connection = SpectatorConnection(watch, seconds)
+    session = SpectatorSession(address, handlers)
+    connection = SpectatorConnection(session, seconds)
     try:
-        watch.open(Deadline.after(seconds))
+        session.open(Deadline.after(seconds))
     except BaseException:
-        watch.abandon()
+        session.abandon()
         raise
     return connection
 
@@ -89,8 +89,8 @@ def connect_to_stream(
 class SpectatorConnection:
     """A stream that is being watched: what `connect_to_stream` returns.
 
-    A context manager: leaves on the way out. All of it may be used from any thread. When neither it
-    nor its `frames` is held any more, the stream is left, with a `ResourceWarning`.
+    A context manager: leaves on the way out. All of it may be used from any thread. Closes the
+    connection, with a `ResourceWarning`, when neither it nor its `frames` is referenced any more.
 
     Example:
         ```python
@@ -100,10 +100,13 @@ class SpectatorConnection:
         ```
     """
 
-    def __init__(self, watch: SpectatorSession, timeout: float | None) -> None:
-        self._watch = watch
-        self._frames = FrameQueue(timeout=timeout, owner=_Leash(watch))
-        watch.frames = weakref.ref(self._frames)
+    def __init__(self, session: SpectatorSession, timeout: float | None) -> None:
+        self._session = session
+        self._frames = FrameQueue(timeout=timeout)
+        session.frames = weakref.ref(self._frames)
+        # This connection holds the queue, and so do those who read it: it goes last. The end of
+        # the program is no neglect: `close_at_exit` sees to that.
+        weakref.finalize(self._frames, session.dropped).atexit = False
 
     @property
     def frames(self) -> FrameQueue:
@@ -120,11 +123,11 @@ class SpectatorConnection:
     @property
     def is_connected(self) -> bool:
         """Whether the stream is being received."""
-        return self._watch.is_connected
+        return self._session.is_connected
 
     def disconnect(self) -> None:
         """Leaves the stream and frees everything. Idempotent; never raises; at most 3 s."""
-        self._watch.close()
+        self._session.close()
 
     def __enter__(self) -> SpectatorConnection:
         return self
@@ -144,25 +147,14 @@ class SpectatorConnection:
         )
 
     def __repr__(self) -> str:
-        return self._watch.described()
-
-
-class _Leash:
-    """What is held by everything that a user can hold of a connection, and by nothing else."""
-
-    def __init__(self, watch: SpectatorSession) -> None:
-        self._watch = watch
-
-    def __del__(self) -> None:
-        if self._watch.is_connected:
-            close_dropped(self._watch.close, self._watch.described(), self)
+        return self._session.described()
 
 
 class SpectatorSession:
-    """The session, its media thread and its callbacks. The media thread keeps it alive.
+    """The WHEP session, its media thread and its callbacks. The media thread keeps it alive.
 
     Attributes:
-        frames: where frames go, if anybody holds it yet.
+        frames: Gives the queue that frames go to, while somebody holds it.
     """
 
     def __init__(self, address: WhepAddress, handlers: Handlers) -> None:
@@ -171,7 +163,7 @@ class SpectatorSession:
         self._connected = False
         self._fork_guard = ForkGuard()
         self._handlers = handlers
-        self._session = WhepSession(address)
+        self._whep = WhepSession(address)
         self._loop: Portal | None = None
         self._spectator: Spectator | None = None
         self._callbacks: Callbacks | None = None
@@ -196,7 +188,7 @@ class SpectatorSession:
         from odyssey._rtc.spectator import Spectator
         from odyssey._runtime.portal import Portal
 
-        servers = self._session.ice_servers(deadline)
+        servers = self._whep.ice_servers(deadline)
         self._callbacks = Callbacks(self._handlers)
         loop = self._loop = Portal("odyssey-media")
         spectator = self._spectator = Spectator(self)
@@ -207,7 +199,7 @@ class SpectatorSession:
             deadline=deadline,
             waiting_for=lambda: "the addresses of this machine were not found out in time",
         )
-        answer = self._session.join(offer, deadline)
+        answer = self._whep.join(offer, deadline)
         loop.call(
             spectator.accept,
             answer,
@@ -234,7 +226,7 @@ class SpectatorSession:
             self._left.wait(LEAVE_TIMEOUT + CLOSE_TIMEOUT)
             return
         self.ended(None)
-        self._session.leave(Deadline.after(LEAVE_TIMEOUT))
+        self._whep.leave(Deadline.after(LEAVE_TIMEOUT))
         loop = self._loop
         if loop is not None and self._spectator is not None:
             with contextlib.suppress(OdysseyError):
@@ -244,11 +236,16 @@ class SpectatorSession:
                     waiting_for=lambda: "closing took too long",
                 )
             loop.stop(JOIN_TIMEOUT)
-        self._session.close()
+        self._whep.close()
         self._left.set()
         if self._callbacks is not None:
             self._callbacks.finish()
             self._callbacks.join(Deadline.after(JOIN_TIMEOUT))
+
+    def dropped(self) -> None:
+        """Closes the session when nothing refers to its frames any more."""
+        if self.is_connected:
+            close_dropped(self.close, self.described(), self)
 
     # What the media thread reports (SpectatorListener).
 
@@ -273,18 +270,18 @@ class SpectatorSession:
             self._over = True
             self._connected = False
             if failure is None and not self._leaving:
-                self._session.forget()
+                self._whep.forget()
         self._feed(StreamState.GONE if failure is None else StreamState.FAILED, failure)
         if self._callbacks is not None:
             self._callbacks.emit("on_disconnected")
             self._callbacks.finish()
 
-    def _feed(self, feed: StreamState, failure: OdysseyError | None = None) -> None:
+    def _feed(self, state: StreamState, failure: OdysseyError | None = None) -> None:
         if (frames := self.frames()) is not None:
-            frames.feed(feed, failure)
+            frames.feed(state, failure)
 
     def torn_down(self) -> None:
         """The peer is closed: after the stream's own end nobody need call `disconnect`."""
-        self._session.close()
+        self._whep.close()
         if self._loop is not None:
             self._loop.stop(0)

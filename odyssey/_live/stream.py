@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING
 
+from odyssey._live.live_client import LiveClient
+from odyssey._live.preview import Preview
 from odyssey.errors import OdysseyError, OdysseyStreamError
 from odyssey.frames.frame import VideoFrame
 from odyssey.frames.queue import FrameQueue
-
-if TYPE_CHECKING:
-    from odyssey._live.live import Live
-    from odyssey._live.preview import Preview
 
 #: Seconds that ending may take on the way out with an exception.
 END_AFTER_ERROR = 2.0
@@ -32,7 +29,10 @@ class Stream:
     """
 
     def __init__(
-        self, live: Live, start: Callable[[], str], preview: Callable[[int | None, int], Preview]
+        self,
+        live: LiveClient,
+        start: Callable[[], str],
+        preview: Callable[[int | None, int], Preview],
     ) -> None:
         """`start` starts the stream and returns its id; `preview` is the client's."""
         self._live = live

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     import PIL.Image
 
     Array = npt.NDArray[np.uint8]
+    Image = PIL.Image.Image
 else:
     # Whoever only lists recordings doesn't wait for numpy: it is imported where pixels are.
     Array = Any
+    Image = Any
 
 PixelFormat = Literal["rgb24", "bgr24", "gray8", "yuv420p"]
 
@@ -139,7 +141,7 @@ class VideoFrame:
             check_out(out, shape)
         return self._picture.convert(format, out)
 
-    def to_image(self) -> PIL.Image.Image:
+    def to_image(self) -> Image:
         """The picture as a `PIL.Image.Image` in mode RGB, with pixels of its own.
 
         Example:

@@ -6,7 +6,7 @@ import collections
 import enum
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from odyssey._checks import check_count, check_wait
 from odyssey._runtime.deadline import WAIT_SLICE, Deadline
@@ -17,10 +17,8 @@ from odyssey.errors import (
     OdysseyTimeoutError,
     own_copy,
 )
-
-if TYPE_CHECKING:
-    from odyssey.frames.frame import Array, VideoFrame
-    from odyssey.frames.stats import QueueStats
+from odyssey.frames.frame import Array, VideoFrame, check_out
+from odyssey.frames.stats import QueueStats
 
 Overflow = Literal["drop_oldest", "drop_newest"]
 
@@ -71,7 +69,6 @@ class FrameQueue:
         *,
         timeout: float | None = 30.0,
         on_close: Callable[[FrameQueue], None] | None = None,
-        owner: object = None,
     ) -> None:
         self._maxsize = check_count(maxsize, "maxsize", 1)
         if overflow not in ("drop_oldest", "drop_newest"):
@@ -79,7 +76,6 @@ class FrameQueue:
         self._overflow = overflow
         self._timeout = timeout
         self._on_close = on_close
-        self._owner = owner  # kept for as long as somebody may read
         self._fork_guard = ForkGuard(self._leave_parent)
         # Its lock guards every field below; the media thread holds it for a few instructions a
         # frame. Pixels are converted outside it.
@@ -99,8 +95,6 @@ class FrameQueue:
     @property
     def stats(self) -> QueueStats:
         """The counters, as of now."""
-        from odyssey.frames.stats import QueueStats
-
         with self._changed:
             return QueueStats(**self._counts, waiting=len(self._frames))
 
@@ -175,8 +169,6 @@ class FrameQueue:
         n = check_count(n, "n", 0)
         result, size = out, None
         if out is not None:
-            from odyssey.frames.frame import check_out
-
             check_out(out, (n, None, None, 3))
             size = out.shape[2], out.shape[1]
 
@@ -348,7 +340,7 @@ class FrameQueue:
 class _SizeChanged(Exception): ...  # noqa: N818 - never leaves this file
 
 
-class _Iteration(Iterator["VideoFrame"]):
+class _Iteration(Iterator[VideoFrame]):
     """Reads one stream: it ends where the stream does, even if the next one has begun by then."""
 
     def __init__(self, queue: FrameQueue) -> None:

@@ -56,3 +56,8 @@ __all__ = [
     "StreamRecordingsList",
     "StreamerCapabilities",
 ]
+
+
+def __dir__() -> list[str]:
+    """Also the names that load on first use."""
+    return sorted({*globals(), *__all__})

@@ -58,8 +58,11 @@ class _Attempt:
     capabilities: StreamerCapabilities | None = None
 
 
-class Live:
-    """Connects, waits, disconnects. Safe to share between threads; owns the media thread."""
+class LiveClient:
+    """The part of a client that is live: connects, steers, disconnects; owns the media thread.
+
+    Safe to share between threads.
+    """
 
     def __init__(self, settings: Settings, http: HttpClient, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
@@ -295,11 +298,11 @@ class Live:
             waiting_for=lambda: "the service did not say in time that the stream ended",
         )
 
-    def require_connected(self, doing: str) -> None:
+    def require_connected(self, operation: str) -> None:
         """Raises `OdysseyStreamError` where there is no connection."""
-        self._connected(doing)
+        self._connected(operation)
 
-    def _connected(self, doing: str) -> tuple[Portal, Connection]:
+    def _connected(self, operation: str) -> tuple[Portal, Connection]:
         self._fork_guard.require()
         self.check_open()
         loop, attempt = self._loop, self._attempt
@@ -307,7 +310,8 @@ class Live:
             failure = None if attempt is None else attempt.connection.failure
             why = f" ({failure})" if failure is not None else ""
             raise OdysseyStreamError(
-                f"can't {doing}: not connected{why}; call connect() first", reason="not_connected"
+                f"can't {operation}: not connected{why}; call connect() first",
+                reason="not_connected",
             )
         return loop, attempt.connection
 
