@@ -332,6 +332,14 @@ class LiveClient:
             )
         attempt.callbacks.finish()
 
+    def begin_closing(self) -> Future[None] | None:
+        """Begins to disconnect, without waiting for it; for the end of the program."""
+        loop, attempt = self._loop, self._attempt
+        if loop is not None and attempt is not None and self._fork_guard.is_here:
+            with contextlib.suppress(OdysseyError):
+                return loop.submit(attempt.connection.close)
+        return None
+
     def close(self) -> None:
         """Disconnects for good and ends the threads. Idempotent; never raises."""
         if not self._fork_guard.is_here:

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -215,6 +216,13 @@ class SpectatorSession:
         with self._state:
             self._over = True
         self.close()
+
+    def begin_closing(self) -> Future[None] | None:
+        """Begins to close the peer, without waiting for it; for the end of the program."""
+        if self._loop is not None and self._spectator is not None and self._fork_guard.is_here:
+            with contextlib.suppress(OdysseyError):
+                return self._loop.submit(self._spectator.close)
+        return None
 
     def close(self) -> None:
         """Idempotent; never raises. A second caller waits for the first."""

@@ -71,8 +71,9 @@ class Connection:
         self._peer: Peer | None = None
         self._offered = False
         self._opening: asyncio.Task[None] | None = None
-        # Of the present try: answered when all is there, or with why it failed.
-        self._ready: asyncio.Future[Refused | None] | None = None
+        # Of the present try: when all is there or it has failed, and why it has.
+        self._ready: asyncio.Future[None] | None = None
+        self._refused: Refused | None = None
         self._tasks = Tasks(self.task_failed)
         self._teardown: asyncio.Task[None] | None = None
 
@@ -137,6 +138,7 @@ class Connection:
     ) -> Refused | None:
         """Tries once; why it failed, or None."""
         self._ready = asyncio.get_running_loop().create_future()
+        self._refused = None
         self._offered = False
         signaling = await Signaling.open(
             base_url, credentials.session_id, credentials.session_token, OPEN_TIMEOUT
@@ -147,9 +149,9 @@ class Connection:
         peer = self._peer = Peer(servers, self)
         self._tasks.spawn(self._read(signaling, peer))
         self._tasks.spawn(signaling.keep_alive())
-        refused = await self._ready
+        await self._ready
+        refused = self._refused  # perhaps since all was there, before this task's turn came
         if refused is None and signaling.close_code is not None:
-            # It closed in the very moment in which all was there.
             error = OdysseyConnectionError(
                 "the signaling socket closed as the connection was ready"
             )
@@ -279,8 +281,10 @@ class Connection:
         """The connection can't go on: while connecting, this try has failed."""
         if self.status is ConnectionStatus.CONNECTED:
             self._fail(error)
-        elif self._ready is not None and not self._ready.done():
-            self._ready.set_result(Refused(error, final))
+        elif self._ready is not None and self._refused is None:
+            self._refused = Refused(error, final)
+            if not self._ready.done():
+                self._ready.set_result(None)
 
     def _fail(self, error: OdysseyError) -> None:
         if self.status is ConnectionStatus.CONNECTED:

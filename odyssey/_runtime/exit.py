@@ -9,9 +9,9 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Protocol
 
-from odyssey._runtime.background import run_in_thread
 from odyssey._runtime.deadline import Deadline
 
 #: Seconds that the end of the program may be held up.
@@ -19,6 +19,9 @@ EXIT_TIMEOUT = 3.0
 
 
 class Closable(Protocol):
+    def begin_closing(self) -> Future[None] | None:
+        """Begins what takes long of `close`, on a thread that it has, and does not wait."""
+
     def close(self) -> None: ...
 
 
@@ -31,18 +34,30 @@ def close_at_exit(thing: Closable) -> None:
 
 
 def close_dropped(close: Callable[[], None], unclosed: str | None, source: object) -> None:
-    """For a `__del__`. `unclosed`: what should have been closed, to be warned of."""
-    if unclosed is not None:
-        said = f"unclosed {unclosed}: use `with`, or close it"
-        warnings.warn(said, ResourceWarning, stacklevel=3, source=source)
+    """Closes what nothing refers to any more; for a `__del__`.
+
+    Args:
+        unclosed: What should have been closed, to be warned of; None where nothing should.
+    """
     # On a thread of its own: this may be the media thread, and closing takes its time.
     with contextlib.suppress(RuntimeError):  # the interpreter is on its way out
         threading.Thread(target=close, name="odyssey-close", daemon=True).start()
+    if unclosed is not None:
+        # Last: where warnings are errors, this raises.
+        said = f"unclosed {unclosed}: use `with`, or close it"
+        warnings.warn(said, ResourceWarning, stacklevel=3, source=source)
 
 
 @atexit.register
 def _close_all() -> None:
-    """All at once, and bounded: the service is told, so that its sessions don't go on."""
+    """Closes all, bounded: the service is told, so that its sessions don't go on.
+
+    Side by side, but on no new threads: by now Python 3.12 and newer start none.
+    """
     deadline = Deadline.after(EXIT_TIMEOUT)
-    closing = [run_in_thread(thing.close, "odyssey-close") for thing in list(_open)]
-    concurrent.futures.wait(closing, deadline.remaining())
+    things = list(_open)
+    begun = [thing.begin_closing() for thing in things]
+    concurrent.futures.wait([each for each in begun if each is not None], deadline.remaining())
+    for thing in things:
+        if not deadline.passed():
+            thing.close()

@@ -57,18 +57,7 @@ class Portal:
             OdysseyError: Called on the loop's own thread, in a forked child, or after `stop`.
         """
         self._check_usable()
-        outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
-        started: list[asyncio.Task[T]] = []
-
-        def begin() -> None:
-            if self._ending:  # a task made now would never run
-                _cancelled(outcome)
-                return
-            task = self._loop.create_task(function(*args))
-            started.append(task)
-            task.add_done_callback(lambda done: _hand_over(done, outcome))
-
-        self._submit(begin)
+        outcome, started = self._start(function, *args)
         try:
             while not outcome.done() and not deadline.passed():
                 concurrent.futures.wait([outcome], deadline.within(WAIT_SLICE))
@@ -89,6 +78,17 @@ class Portal:
         except concurrent.futures.CancelledError:
             raise OdysseyConnectionError("the client was closed meanwhile") from None
 
+    def submit(
+        self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any
+    ) -> concurrent.futures.Future[T]:
+        """Runs `await function(*args)` on the loop, without waiting for the result.
+
+        Raises:
+            OdysseyError: In a forked child, or after `stop`.
+        """
+        self._fork_guard.require()
+        return self._start(function, *args)[0]
+
     def post(self, function: Callable[..., object], *args: Any) -> None:
         """Runs `function` on the loop soon, without waiting."""
         self._fork_guard.require()
@@ -104,6 +104,28 @@ class Portal:
             return
         if threading.current_thread() is not self._thread:
             self._thread.join(seconds)
+
+    def _start(
+        self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any
+    ) -> tuple[concurrent.futures.Future[T], list[asyncio.Task[T]]]:
+        """The outcome, and a place that the task is put in when it runs."""
+        outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+        started: list[asyncio.Task[T]] = []
+
+        def begin() -> None:
+            if self._ending:  # a task made now would never run
+                _cancelled(outcome)
+                return
+            try:
+                task = self._loop.create_task(function(*args))
+            except BaseException as exc:  # before there was a coroutine
+                outcome.set_exception(exc)
+                return
+            started.append(task)
+            task.add_done_callback(lambda done: _hand_over(done, outcome))
+
+        self._submit(begin)
+        return outcome, started
 
     def _check_usable(self) -> None:
         self._fork_guard.require()

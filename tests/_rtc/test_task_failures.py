@@ -9,6 +9,7 @@ import pytest
 from odyssey import ConnectionStatus, Odyssey, OdysseyConnectionError, connect_to_stream
 from odyssey._protocol import messages
 from odyssey._rtc import private_rtp, signaling
+from odyssey._rtc.connection import Connection
 from odyssey._rtc.conversation import Conversation
 from odyssey._rtc.peer import Peer
 from odyssey.config import AdvancedConfig
@@ -86,3 +87,21 @@ def test_fault_a_task_of_a_spectator_raises(
             for _ in watching.frames:
                 pass
     assert isinstance(caught.value.__cause__, Broken)
+
+
+def test_fault_an_error_between_ready_and_connected(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_changed = Connection.needs_changed
+
+    def lost_in_the_same_turn(self: Connection) -> None:
+        needs_changed(self)
+        if not self._missing() and self.status is ConnectionStatus.CONNECTING:
+            self.peer_lost("the fault")
+
+    monkeypatch.setattr(Connection, "needs_changed", lost_in_the_same_turn)
+    once = AdvancedConfig(max_retries=0)
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15, advanced=once) as client:
+        with pytest.raises(OdysseyConnectionError, match="was lost: the fault"):
+            client.connect()
+        assert client.current_status is ConnectionStatus.FAILED

@@ -170,3 +170,39 @@ def test_several_clients_are_closed_side_by_side(emulator: Emulator) -> None:
     assert (code, stderr) == (0, "")
     wait_until(lambda: all(c.state == "closed" for c in emulator.connections))
     assert [c.client_disconnecting for c in emulator.connections] == [True] * 4
+
+
+SIDE_BY_SIDE = """
+    import atexit, sys, threading, time
+    def ended():
+        print(time.monotonic() - began, flush=True)
+    atexit.register(ended)
+    from odyssey import Odyssey, connect_to_stream
+    clients = [Odyssey(timeout=15).connect() for _ in range(4)]
+    for client in clients:
+        client.start_stream("A cat")
+    def cut():
+        # As Python 3.12 and newer have it from here on.
+        def start(thread):
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+        threading.Thread.start = start
+        global began
+        began = time.monotonic()
+    atexit.register(cut)
+    print("connected", flush=True)
+    input()
+"""
+
+
+def test_fault_a_frozen_service_holds_up_all_at_once_where_no_thread_starts(
+    emulator: Emulator,
+) -> None:
+    """Each takes 0.4 s for its stream, and more for its socket."""
+    with Program(SIDE_BY_SIDE, emulator) as program:
+        assert program.says() == "connected"
+        emulator.faults.kill_peers()
+        program.tell("")
+        seconds = float(program.says())
+        code, stderr = program.ended()
+    assert (code, stderr) == (0, "")
+    assert seconds < 1.5

@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 
 import pytest
 
@@ -158,6 +158,56 @@ def test_a_blocking_call_on_the_loop_is_refused_at_once(loop: Portal) -> None:
     with pytest.raises(OdysseyError, match="on odyssey-media would wait for itself") as caught:
         loop.call(outer, deadline=soon(), waiting_for=nothing)
     assert not isinstance(caught.value, OdysseyTimeoutError)
+
+
+def test_a_callable_that_raises_before_it_is_a_coroutine(loop: Portal) -> None:
+    failure = ValueError("mine")
+
+    def wrong(_: int) -> Coroutine[object, object, None]:
+        raise failure
+
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="mine") as caught:
+        loop.call(wrong, 1, deadline=soon(20), waiting_for=nothing)
+    assert caught.value is failure
+    with pytest.raises(TypeError):
+        loop.call(lambda: None, deadline=soon(20), waiting_for=nothing)  # type: ignore[arg-type, return-value]
+    assert time.monotonic() - began < 10
+
+
+def test_submitting_does_not_wait(loop: Portal) -> None:
+    go_on = asyncio.Event()
+
+    async def work() -> str:
+        await go_on.wait()
+        return "done"
+
+    outcome = loop.submit(work)
+    assert not outcome.done()
+    loop.post(go_on.set)
+    assert outcome.result(10) == "done"
+    loop.stop(5)
+    with pytest.raises(OdysseyConnectionError, match="closed"):
+        loop.submit(work)
+
+
+def test_fault_a_look_up_that_is_given_up(loop: Portal) -> None:
+    """Its thread goes on, and says nothing: a traceback would fail this test."""
+    answer, ended = threading.Event(), threading.Event()
+
+    def look_up() -> None:
+        answer.wait(10)
+        ended.set()
+
+    async def work() -> None:
+        await asyncio.get_running_loop().run_in_executor(None, look_up)
+
+    with pytest.raises(OdysseyTimeoutError):
+        loop.call(work, deadline=soon(0.1), waiting_for=nothing)
+    (thread,) = (t for t in threading.enumerate() if t.name == "odyssey-resolver")
+    answer.set()
+    thread.join(10)
+    assert ended.is_set()
 
 
 def test_posting_does_not_wait(loop: Portal) -> None:
