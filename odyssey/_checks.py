@@ -41,9 +41,26 @@ def check_count(value: object, name: str, least: int, most: int | None = None) -
 
 
 def check_text(value: object, name: str) -> str:
+    """A text that can be sent; else `ValueError` or `TypeError`."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    return value
+    return check_whole(value, name)
+
+
+def check_whole(text: str, name: str) -> str:
+    """Refuses half characters, which can't be encoded: text cut in the middle of an emoji has them.
+
+    Raises:
+        ValueError: There is one; the message shows nothing else of the text.
+    """
+    half = next((c for c in text if "\ud800" <= c <= "\udfff"), None)
+    if half is not None:
+        raise ValueError(
+            f"{name} has half a character, {half!r} at position {text.index(half)}: it can't be "
+            "sent; make the text whole, or replace it with "
+            "text.encode('utf-8', 'replace').decode()"
+        )
+    return text
 
 
 def number(value: object, name: str) -> float:
@@ -62,10 +79,7 @@ def number(value: object, name: str) -> float:
 def path_segment(given: object, name: str = "stream_id") -> str:
     """Quotes an id as one segment of a path, which leads to no other endpoint or folder."""
     text = check_text(given, name)
-    try:
-        segment = quote(text, safe="")
-    except UnicodeEncodeError:  # half a character
-        segment = ""
+    segment = quote(text, safe="")
     if not text.strip() or segment in ("", ".", ".."):
         raise ValueError(f"{name} must be an id that the service gave, not {text!r}")
     return segment

@@ -7,9 +7,10 @@ import copy
 import gc
 import multiprocessing
 import pickle
+import sys
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,6 +33,36 @@ def test_one_that_is_dropped_open_warns_and_is_closed(emulator: Emulator) -> Non
     wait_until(lambda: emulator.connections[0].state == "closed")
     assert emulator.connections[0].client_disconnecting
     wait_until(lambda: not client_threads())
+
+
+@pytest.fixture
+def warnings_are_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[type | None]]:
+    """As with `-W error`; what a destructor then raised."""
+    raised: list[type | None] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: raised.append(args.exc_type))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield raised
+
+
+def test_where_warnings_are_errors_it_is_closed_too(
+    emulator: Emulator, warnings_are_errors: list[type | None]
+) -> None:
+    client = Odyssey(emulator.api_key, api_url=emulator.url).connect()
+    del client
+    wait_until(lambda: emulator.connections[0].client_disconnecting)
+    wait_until(lambda: not client_threads())
+    assert warnings_are_errors == [ResourceWarning]
+
+
+def test_where_warnings_are_errors_a_spectator_leaves_too(
+    on_air: BroadcastInfo, emulator: Emulator, warnings_are_errors: list[type | None]
+) -> None:
+    watching = connect_to_stream(on_air.webrtc_url, on_air.spectator_token)
+    watching.frames.get()
+    del watching
+    wait_until(lambda: emulator.connections[0].spectators == 0)
+    assert warnings_are_errors == [ResourceWarning]
 
 
 def test_one_that_is_dropped_after_disconnecting_just_ends(emulator: Emulator) -> None:
