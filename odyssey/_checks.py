@@ -42,9 +42,13 @@ def check_count(value: object, name: str, least: int, most: int | None = None) -
 
 def check_text(value: object, name: str) -> str:
     """A text that can be sent; else `ValueError` or `TypeError`."""
+    return check_whole(_check_str(value, name), name)
+
+
+def _check_str(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    return check_whole(value, name)
+    return value
 
 
 def check_whole(text: str, name: str) -> str:
@@ -78,8 +82,11 @@ def number(value: object, name: str) -> float:
 
 def path_segment(given: object, name: str = "stream_id") -> str:
     """Quotes an id as one segment of a path, which leads to no other endpoint or folder."""
-    text = check_text(given, name)
-    segment = quote(text, safe="")
+    text = _check_str(given, name)
+    try:
+        segment = quote(text, safe="")
+    except UnicodeEncodeError:  # half a character
+        segment = ""
     if not text.strip() or segment in ("", ".", ".."):
         raise ValueError(f"{name} must be an id that the service gave, not {text!r}")
     return segment

@@ -261,7 +261,8 @@ class Odyssey(FlatNames):
             image: a picture to begin with: a file's path, `data:` URL, bytes, `PIL.Image`, or
                 uint8 array (height, width, 3) RGB or (height, width) gray; at most 25 MB.
             image_path: deprecated; use `image`.
-            bypass_prompt_expansion: asks the service not to rewrite the prompt.
+            bypass_prompt_expansion: True asks the service not to rewrite the prompt, False to do
+                so; None leaves it to the service.
             broadcast: lets others watch: see `on_broadcast_ready`.
 
         Raises:
@@ -294,7 +295,9 @@ class Odyssey(FlatNames):
             portrait=bool(portrait),
             image=encoded,
             broadcast=bool(broadcast),
-            bypass_prompt_expansion=bool(bypass_prompt_expansion),
+            bypass_prompt_expansion=(
+                None if bypass_prompt_expansion is None else bool(bypass_prompt_expansion)
+            ),
         )
 
     def stream(

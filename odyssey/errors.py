@@ -93,7 +93,8 @@ class OdysseyStreamError(OdysseyError):
 
     Attributes:
         reason: the service's word for it, or one of this package's: `"not_connected"`,
-            `"no_stream"`, `"stream_ended"`, `"queue_closed"`, `"size_changed"`.
+            `"not_started"`, `"invalid_state"`, `"stream_ended"`, `"queue_closed"`,
+            `"size_changed"`, `"no_image_to_video"`. The guide on errors says what each means.
         message: the service's explanation; the error's own text where there is none.
         partial: for `stack`, the frames before the change of size; else None.
     """

@@ -121,6 +121,11 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         Odyssey(api_url=url)
 
 
+def test_an_address_with_half_a_character_is_refused() -> None:
+    with pytest.raises(ValueError, match="api_url has half a character"):
+        Odyssey("ody_key", api_url="http://a\ud83d")
+
+
 def test_a_refused_address_is_shown_without_its_query() -> None:
     with pytest.raises(ValueError, match="api_url") as caught:
         check_api_url("http://host?token=secret")

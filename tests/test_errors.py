@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import ast
 import copy
 import pickle
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -323,3 +325,30 @@ def test_signaling_reasons(reason: str) -> None:
     assert f"({reason})" in str(error)
     assert "connect again" in str(error)
     assert reason == "new" or reason in errors.SIGNALING_REASONS
+
+
+# The reasons that this package gives.
+
+
+def reasons_in_the_code() -> set[str]:
+    """Of every `OdysseyStreamError(..., reason="...")` of the client."""
+    root = Path(odyssey.__file__).parent
+    reasons: set[str] = set()
+    for path in root.rglob("*.py"):
+        if path.relative_to(root).parts[0] == "emulator":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "OdysseyStreamError":
+                given = [k.value for k in node.keywords if k.arg == "reason"]
+                reasons |= {v.value for v in given if isinstance(v, ast.Constant)}  # type: ignore[misc]
+    return reasons
+
+
+def test_each_reason_is_listed_and_no_other() -> None:
+    reasons = reasons_in_the_code()
+    assert "not_connected" in reasons
+    about = (OdysseyStreamError.__doc__ or "").partition("reason:")[2].partition("message:")[0]
+    assert set(re.findall(r'`"(\w+)"`', about)) == reasons
+    page = Path(__file__).parents[1].joinpath("docs/guide/errors.md").read_text("utf-8")
+    table = page.partition("| Reason |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == reasons

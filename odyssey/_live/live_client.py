@@ -258,7 +258,7 @@ class LiveClient:
         portrait: bool,
         image: str | None,
         broadcast: bool,
-        bypass_prompt_expansion: bool,
+        bypass_prompt_expansion: bool | None,
     ) -> str:
         loop, connection = self._connected("start a stream")
 

@@ -121,7 +121,8 @@ class Previews:
         self._live.require_connected("show a preview")
         if self._live.stream_id is None:
             raise OdysseyStreamError(
-                "there is nothing to preview: no stream runs; start one first", reason="no_stream"
+                "there is nothing to preview: no stream runs; start one first",
+                reason="invalid_state",
             )
         # A pause of the stream doesn't end it: no timeout.
         queue = self._live.fanout.subscribe(1, "drop_oldest", None)

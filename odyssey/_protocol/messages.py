@@ -129,9 +129,14 @@ def interactive_stream_start(
     portrait: bool,
     image: str | None,
     broadcast: bool,
-    bypass_prompt_expansion: bool,
+    bypass_prompt_expansion: bool | None,
 ) -> str:
-    """`image` is a data URL."""
+    """Writes a start.
+
+    Args:
+        image: A data URL.
+        bypass_prompt_expansion: None where the caller gave none: then it is not sent.
+    """
     message: dict[str, Any] = {
         "type": "interactive_stream_start",
         "prompt": prompt,
@@ -139,8 +144,8 @@ def interactive_stream_start(
         "input_image_base64": image,
         "broadcast": broadcast,
     }
-    if bypass_prompt_expansion:
-        message["bypass_vlm_expansion"] = True
+    if bypass_prompt_expansion is not None:
+        message["bypass_vlm_expansion"] = bypass_prompt_expansion
     return json.dumps(message)
 
 

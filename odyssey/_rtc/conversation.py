@@ -100,7 +100,7 @@ class Conversation:
         portrait: bool,
         image: str | None,
         broadcast: bool,
-        bypass_prompt_expansion: bool,
+        bypass_prompt_expansion: bool | None,
     ) -> str:
         """Starts a stream; its id."""
         message = messages.interactive_stream_start(

@@ -95,7 +95,7 @@ class StreamRecordingsList:
         offset: how many were skipped before it.
     """
 
-    recordings: list[StreamRecordingInfo]
+    recordings: list[StreamRecordingInfo] = attrs.field(hash=False)
     total: int
     limit: int
     offset: int

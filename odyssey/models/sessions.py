@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from odyssey._checks import check_whole
 from odyssey._logging import shown_url
 
 
@@ -61,6 +62,7 @@ class ClientCredentials:
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.signaling_url, str) or not self.signaling_url.strip():
             raise ValueError("signaling_url must be a non-empty str")
+        check_whole(self.signaling_url, "signaling_url")
         object.__setattr__(self, "session_id", _session_id(self.session_token))
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,6 +108,7 @@ def _session_id(token: object) -> str:
     parts = token.split(".") if isinstance(token, str) else []
     if len(parts) != 3:
         raise ValueError("session_token must be a JWT: three parts with dots between them")
+    check_whole("".join(parts), "session_token")
     payload: object = None
     with contextlib.suppress(ValueError, RecursionError):  # errors that hold the text
         payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))

@@ -106,7 +106,7 @@ class SimulationJobDetail:
     error_message: str | None = attrs.field(default=None, repr=_shown_text)
     assigned_region: str | None = None
     retry_count: int = 0
-    streams: list[SimulationStream] = attrs.field(factory=list)
+    streams: list[SimulationStream] = attrs.field(factory=list, hash=False)
     estimated_wait_minutes: float | None = None
 
     @classmethod
@@ -132,7 +132,7 @@ class SimulationJobDetail:
 class SimulationJobsList:
     """One page of simulations, newest first; as `StreamRecordingsList`."""
 
-    jobs: list[SimulationJobInfo]
+    jobs: list[SimulationJobInfo] = attrs.field(hash=False)
     total: int
     limit: int
     offset: int

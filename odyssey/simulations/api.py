@@ -78,7 +78,8 @@ class Simulations:
             scripts: several scripts for one job; each makes a stream with its `script_index`.
             script_url: the URL of a script in JSON.
             portrait: whether the video is 704x1280; else it is 1280x704.
-            bypass_prompt_expansion: asks the service not to rewrite the prompts.
+            bypass_prompt_expansion: True asks the service not to rewrite the prompts, False to do
+                so; None leaves it to the service.
 
         Raises:
             ValueError: an argument is wrong; the text names the entry. Nothing was sent.
@@ -97,8 +98,8 @@ class Simulations:
             body["scripts"] = _prepare_scripts(scripts, portrait)
         else:
             body["script_url"] = _check_script_url(script_url)
-        if bypass_prompt_expansion:
-            body["bypass_vlm_expansion"] = True
+        if bypass_prompt_expansion is not None:
+            body["bypass_vlm_expansion"] = bool(bypass_prompt_expansion)
         self._check_open()
         deadline = Deadline.after(self._timeout)
         answer = self._http.post(

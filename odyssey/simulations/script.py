@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from odyssey._checks import check_whole
 from odyssey._images import encode_image
 from odyssey.models.fields import kind
 
@@ -99,7 +100,7 @@ def _content(value: object, action: str, where: str, portrait: bool) -> dict[str
     prompt = value.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise ValueError(f"{where}: {action} needs a 'prompt' that is a non-empty text")
-    content: dict[str, Any] = {"prompt": prompt}
+    content: dict[str, Any] = {"prompt": check_whole(prompt, f"{where}: prompt")}
     if value.get("image") is not None:
         try:
             content["image"] = encode_image(value["image"], portrait=portrait)

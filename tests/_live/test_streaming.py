@@ -377,6 +377,9 @@ def test_wrong_arguments_send_nothing(connected: Odyssey, emulator: Emulator) ->
                 stream.interact(prompt)
         with pytest.raises(ValueError, match="too long"):
             stream.interact("x" * 300_000)
+        for call in (stream.interact, connected.start_stream):
+            with pytest.raises(ValueError, match="half a character"):
+                call("A cat \ud83d")
         with pytest.raises(ValueError, match="timeout"):
             stream.frames.get(timeout=-1)
         assert emulator.connections[0].prompts == ("A cat",)

@@ -153,7 +153,7 @@ def test_no_repr_shows_a_token() -> None:
 
 @given(st.text(), st.booleans(), st.booleans(), st.none() | st.just("data:image/jpeg;base64,AA"))
 def test_start(prompt: str, portrait: bool, broadcast: bool, image: str | None) -> None:
-    for bypass in (False, True):
+    for bypass in (None, False, True):
         text = messages.interactive_stream_start(
             prompt,
             portrait=portrait,
@@ -170,7 +170,7 @@ def test_start(prompt: str, portrait: bool, broadcast: bool, image: str | None) 
         }
         assert json.loads(text) == {
             **expected,
-            **({"bypass_vlm_expansion": True} if bypass else {}),
+            **({} if bypass is None else {"bypass_vlm_expansion": bypass}),
         }
         text.encode()  # whatever the prompt is
 

@@ -14,6 +14,8 @@ from odyssey import (
     ConnectionStatus,
     OdysseyServerError,
     Recording,
+    SimulationJobDetail,
+    SimulationJobsList,
     StreamerCapabilities,
     StreamRecordingInfo,
     StreamRecordingsList,
@@ -252,3 +254,16 @@ def test_statuses_compare_as_text() -> None:
 def test_models_are_immutable() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         Recording("s1").stream_id = "s2"  # type: ignore[misc]
+
+
+def test_models_are_hashable() -> None:
+    """Equal ones count once in a set, those with lists too."""
+    page = {"recordings": [{"stream_id": "s", "width": 1, "height": 1, "started_at": "t"}]}
+    job = {"job_id": "j", "status": "completed", "streams": [RECORDING]}
+    for cls, value in (
+        (Recording, RECORDING),
+        (StreamRecordingsList, page),
+        (SimulationJobDetail, job),
+        (SimulationJobsList, {"jobs": [job]}),
+    ):
+        assert len({cls.from_json(value), cls.from_json(value)}) == 1

@@ -48,6 +48,10 @@ def test_pictures_are_encoded_like_those_of_streams() -> None:
         ([START, {**END, "timestamp_ms": 10**5000}], r"script\[1\].*too large"),
         ([START, {"timestamp_ms": 1, "interact": {"prompt": " "}}, END], r"script\[1\].*prompt"),
         ([START, {"timestamp_ms": 1, "interact": {"image": b""}}, END], r"script\[1\].*'image'"),
+        (
+            [START, {"timestamp_ms": 1, "interact": {"prompt": "\ud83d"}}, END],
+            r"script\[1\].*half a character",
+        ),
         ([START, {"timestamp_ms": 0, "end": {}}], r"script\[1\].*length"),
         (
             [{"timestamp_ms": 0, "start": {"prompt": "x", "image": "no/such.png"}}, END],
