@@ -1,7 +1,9 @@
 # Each command makes a virtual environment of its own in $(VENV); nothing is installed elsewhere.
 #
 #   make demo                       see it work: no key, no network but the package index
-#   make test                       lint, types and all tests
+#   make quick                      lint, types and unit tests: a minute and a half
+#   make test                       all that a change to the library can break: eight minutes
+#   make test-all                   that, and browsers, Ray, torch, networks, packages, other Pythons
 #   make soak                       half an hour of streams under faults: does anything grow?
 #   make docs                       the documentation, in site/
 #   make bench                      what receiving costs; half an hour on a machine that does nothing else
@@ -16,15 +18,41 @@ SOAK_ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint docs soak bench clean
+PYTEST := $(BIN)/python -m pytest
+#: Tests that don't measure time share the processors.
+SPREAD := --numprocesses 2 --dist worksteal
+
+.PHONY: demo quick test test-all rest other-pythons unit lint docs soak bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-all
 	@$(BIN)/python -m odyssey demo $(DEMO_ARGS)
 
+quick: lint unit
+
+# With fewer made-up examples than `make test`.
+unit: $(VENV)/.installed-dev
+	HYPOTHESIS_PROFILE=quick $(PYTEST) $(SPREAD) -m "not live and not timing and not slow"
+
 test: lint docs
-	$(BIN)/python -m pytest
+	$(PYTEST) $(SPREAD) -m "not timing and not slow"
+	$(PYTEST) -m "timing and not slow"
+
+test-all: test rest
+
+# What `make test` leaves out.
+rest: $(VENV)/.installed-slow
+	$(PYTEST) -m slow
 	$(BIN)/python -m tests.soak --minutes 2 --cycle 8 --seed 1
+	$(MAKE) other-pythons
+
+# Each other Python from 3.11 to 3.14 that is here, in an environment of its own.
+other-pythons:
+	@for version in 3.11 3.12 3.13 3.14; do \
+	  $(BIN)/python -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] == '$$version')" || continue; \
+	  python=`sh tests/support/find_python.sh $$version` || { echo "no Python $$version here"; continue; }; \
+	  $(MAKE) unit PYTHON=$$python VENV=$(VENV)-$$version || exit 1; \
+	done
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -42,7 +70,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 clean:
-	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-3.* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find odyssey tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed-all: $(VENV)/bin/python setup.cfg setup.py
@@ -51,10 +79,16 @@ $(VENV)/.installed-all: $(VENV)/bin/python setup.cfg setup.py
 	@touch $@
 
 # The `dev` extra contains `all`.
-$(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg setup.py
+$(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg setup.py requirements-dev.txt
 	@echo "Installing into $(VENV) (a minute or two the first time)"
-	@$(PIP) install --use-pep517 --editable '.[dev]'
+	@$(PIP) install --use-pep517 --constraint requirements-dev.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.installed-all
+
+# The `slow` extra contains `dev`.
+$(VENV)/.installed-slow: $(VENV)/.installed-dev
+	@echo "Installing Ray, torch and build into $(VENV)"
+	@$(PIP) install --use-pep517 --constraint requirements-dev.txt --editable '.[slow]'
+	@touch $@
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \

@@ -5,14 +5,24 @@ from __future__ import annotations
 import gc
 import queue
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from selenium.webdriver import Chrome
 
 from odyssey import BroadcastInfo, Odyssey
-from odyssey.emulator import Emulator
-from tests.support.chromium import start_chromium
 from tests.support.helpers import open_sockets, our_threads, wait_until
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+    from odyssey.emulator import Emulator
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses the emulator is live, whether it says so or not."""
+    for item in items:
+        if "emulator" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.live)
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +49,8 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """The service, on this machine."""
+    from odyssey.emulator import Emulator
+
     with Emulator() as emulator:
         yield emulator
 
@@ -68,6 +80,8 @@ def on_air(client: Odyssey) -> BroadcastInfo:
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """One browser for all tests; each of them loads its own page."""
+    from tests.support.chromium import start_chromium
+
     driver = start_chromium(tmp_path_factory.mktemp("chromium"))
     yield driver
     driver.quit()

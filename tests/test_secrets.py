@@ -38,6 +38,8 @@ from tests.support.scripts import script
 from tests.support.secret_search import AN_ADDRESS, Secrets, Shown
 from tests.support.servers import Reply, Request, TinyServer, free_port, raw_server, short_pauses  # noqa: F401
 
+pytestmark = pytest.mark.live
+
 LOGGERS = (
     *("", "odyssey", "urllib3", "requests", "websockets", "aiohttp", "aiortc", "aioice", "asyncio"),
     *("libav", "charset_normalizer", "PIL", "concurrent.futures"),

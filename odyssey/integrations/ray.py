@@ -190,7 +190,7 @@ class _RecordingsDatasource(Datasource):
     """One read task for each recording."""
 
     def __init__(self, tasks: list[_Reading]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._tasks = tasks
 
     def get_name(self) -> str:

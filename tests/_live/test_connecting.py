@@ -25,6 +25,8 @@ from odyssey._rtc import signaling
 from odyssey.emulator import Emulator, Limits, faults
 from tests.support.helpers import in_thread, wait_until
 
+pytestmark = pytest.mark.live
+
 QUICK = AdvancedConfig(initial_retry_delay_ms=10, max_retry_delay_ms=20)
 NO_RETRY = AdvancedConfig(max_retries=0)
 

@@ -22,6 +22,8 @@ from odyssey import (
 from odyssey.emulator import Emulator, Limits, faults
 from tests.support.helpers import in_thread, wait_until
 
+pytestmark = pytest.mark.live
+
 # Replies that are late, lost, doubled or swapped.
 
 

@@ -12,6 +12,8 @@ from PIL import Image
 from odyssey import Odyssey, OdysseyError
 from tests.support.kernels import Kernel, kernel
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture(scope="module")
 def notebook() -> Iterator[Kernel]:

@@ -11,6 +11,8 @@ from odyssey._rtc.peer import Peer
 from odyssey.emulator import Emulator
 from tests.support.servers import Reply, Request, TinyServer
 
+pytestmark = pytest.mark.live
+
 SCRIPT = [
     {"timestamp_ms": 0, "start": {"prompt": "A cat"}},
     {"timestamp_ms": 500, "end": {}},

@@ -39,6 +39,8 @@ from tests.support.servers import (
     soon,
 )
 
+pytestmark = pytest.mark.live
+
 __all__ = ["make", "short_pauses"]
 
 SESSION = {"session_id": "session-1", "signalling_url": "wss://s.example", "capabilities": {}}

@@ -26,6 +26,8 @@ from odyssey.emulator import Emulator, faults, read_frame_number
 from tests._live.test_offline import can_unshare, in_a_namespace
 from tests.support.helpers import open_sockets, wait_until
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def watching(on_air: BroadcastInfo) -> Iterator[SpectatorConnection]:

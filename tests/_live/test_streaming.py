@@ -22,6 +22,8 @@ from odyssey import (
 from odyssey.emulator import Emulator, faults, read_frame_number
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.live
+
 
 def number(frame: VideoFrame) -> int:
     found = read_frame_number(frame.data)

@@ -18,6 +18,8 @@ from odyssey.emulator.faults import HttpStatus, RecordingDelay
 from tests.cli.conftest import CommandLine, clean_environment, posix_only
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.live
+
 
 @attrs.frozen
 class Finished:

@@ -17,6 +17,8 @@ from odyssey.emulator import Emulator
 from odyssey.emulator.faults import HttpStatus, IceServers, SilentIceServer
 from tests.cli.conftest import CommandLine
 
+pytestmark = pytest.mark.live
+
 CHECKS = ["versions", "codecs", "key", "REST", "regions", "session", "UDP", "signaling"]
 
 

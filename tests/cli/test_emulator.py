@@ -16,6 +16,8 @@ from odyssey.cli.emulator import SNIPPET
 from odyssey.emulator.faults import CATALOGUE
 from tests.cli.conftest import CommandLine, Running, posix_only
 
+pytestmark = pytest.mark.live
+
 
 def _started(running: Running) -> tuple[str, str]:
     """The address and the key that `odyssey emulator --json` prints."""

@@ -21,6 +21,8 @@ from odyssey.emulator.faults import HttpDelay, HttpStatus
 from tests.cli.conftest import CommandLine, posix_only
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.live
+
 
 def _record(client: Odyssey) -> Recording:
     with client.stream("A cat", portrait=False) as stream:

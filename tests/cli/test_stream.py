@@ -17,6 +17,8 @@ from odyssey.emulator.faults import SessionTimeout, StreamRefused
 from tests.cli.conftest import CommandLine, posix_only
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.live
+
 
 def _frames_of(path: Path) -> int:
     with av.open(str(path)) as container:

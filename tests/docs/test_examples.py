@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from tests.support.helpers import skip_unless_installed
 from tests.support.ray_settings import quiet_ray
 from tests.support.terminals import Terminal
+
+pytestmark = pytest.mark.live
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 
@@ -52,7 +55,12 @@ def environment(temporary: Path) -> dict[str, str]:
     return {**own, "TMPDIR": str(temporary)}
 
 
-@pytest.mark.parametrize("name", sorted({path.name for path in FOLDER.glob("*.py")} - OTHERS))
+def _programs() -> Iterator[object]:
+    for name in sorted({path.name for path in FOLDER.glob("*.py")} - OTHERS):
+        yield pytest.param(name, marks=[pytest.mark.slow] if name in NEEDS else [])
+
+
+@pytest.mark.parametrize("name", [*_programs()])
 def test_it_runs(name: str, tmp_path: Path) -> None:
     # Nothing of the folder the tests are run from, and nothing left in the temporary one.
     temporary = tmp_path / "temporary"

@@ -21,6 +21,8 @@ from tests.support.helpers import skip_unless_installed
 from tests.support.kernels import run_notebook
 from tests.support.ray_settings import quiet_ray
 
+pytestmark = pytest.mark.live
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -83,7 +85,7 @@ with Emulator() as emulator:
 @pytest.mark.parametrize(
     "page",
     [
-        page
+        pytest.param(page, marks=[pytest.mark.slow] if page.name in NEEDS else [])
         for page in PAGES
         if page != NOTEBOOK and any(not is_test(code) for _, code in blocks(page))
     ],

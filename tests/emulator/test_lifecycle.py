@@ -20,6 +20,8 @@ from odyssey.emulator import Emulator
 from odyssey.emulator.recordings.store import Store
 from tests.emulator.raw_client import Client, Rest, connected, signaling
 
+pytestmark = pytest.mark.live
+
 Make = Callable[..., Emulator]
 
 CRASHES = """

@@ -11,6 +11,8 @@ import requests
 from odyssey.emulator import Emulator, Limits
 from tests.emulator.raw_client import Client, Rest, connected, signaling, wait_until
 
+pytestmark = pytest.mark.live
+
 Make = Callable[..., Emulator]
 
 

@@ -24,6 +24,7 @@ ray = pytest.importorskip("ray")
 from odyssey.integrations.ray import Failures, read_recordings, simulate  # noqa: E402
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(120),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.*"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray.*"),

@@ -17,7 +17,10 @@ from torch.utils.data import DataLoader  # noqa: E402
 
 from odyssey.integrations.torch import LiveFrames, RecordingFrames, to_tensor  # noqa: E402
 
-pytestmark = pytest.mark.timeout(240)  # each spawned worker imports torch
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),  # each spawned worker imports torch
+]
 
 WORKERS = [(0, None), (2, "fork"), (2, "spawn")]
 

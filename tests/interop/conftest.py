@@ -26,8 +26,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     npm = find_program("npm")
     folder = tmp_path_factory.mktemp("web")
     shutil.copytree(_WEB, folder, dirs_exist_ok=True)
-    quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
-    _call([npm, "install", *quiet], folder)
+    _call([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], folder)
     esbuild = str(folder / "node_modules" / ".bin" / "esbuild")
     sources = [path.name for path in sorted(folder.glob("*.js*")) if path.suffix != ".json"]
     flags = ["--bundle", "--format=iife", "--external:ws", "--log-level=error"]

@@ -15,6 +15,8 @@ from odyssey.emulator import Emulator, read_frame_number
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.slow
+
 _WATCH = """
 window.watching = await odyssey.Odyssey.connectToStream(...args);
 await play(watching.stream);

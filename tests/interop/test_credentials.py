@@ -12,6 +12,8 @@ from odyssey.emulator import Emulator, read_frame_number
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.slow
+
 _CONNECT = """
 window.client = new odyssey.Odyssey();
 const credentials = odyssey.credentialsFromDict(JSON.parse(args[0]));

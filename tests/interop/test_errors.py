@@ -11,6 +11,8 @@ from odyssey.emulator import Emulator, faults
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.slow
+
 _REJECTION = """
 try {
   await client.connect(noting());

@@ -14,6 +14,8 @@ from odyssey.emulator import Emulator
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.slow
+
 _START = """
 const [image] = document.querySelector("input[type=file]").files;
 return await client.startStream({ prompt: "It moves", portrait: args[0], image });

@@ -14,6 +14,8 @@ from tests.interop.page import Page
 from tests.interop.test_recordings import record
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 class ReactPage:
     """The page, as its user sees it."""

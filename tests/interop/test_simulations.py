@@ -10,6 +10,8 @@ from odyssey.emulator import Emulator, faults
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.slow
+
 _SIMULATE = "return await client.simulate(args[0])"
 _STATUS = "return await client.getSimulateStatus(args[0])"
 _LIST = "return await client.listSimulations(args[0])"

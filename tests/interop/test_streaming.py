@@ -13,6 +13,8 @@ from odyssey.emulator import Emulator, faults
 from tests.interop.page import Page
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.slow
+
 _CODEC_IN_USE = """
 const pc = client.pc;
 const report = [...(await pc.getStats()).values()];

@@ -13,11 +13,12 @@ import pytest
 
 from odyssey.emulator import faults
 from tests.matrix.case import Case, Concerned, Library, Unconcerned
-from tests.matrix.conditions import CONDITIONS
 from tests.matrix.processes import in_process
 from tests.matrix.report import replaced
 from tests.matrix.table import ELSEWHERE, GROUPS, ROWS
 from tests.matrix.terms import Group
+
+pytestmark = pytest.mark.slow
 
 #: Processes at a time: more than the processors of a small machine, as many cases only wait.
 WORKERS = 3
@@ -27,8 +28,7 @@ def _cases(group: Group) -> Iterator[Case]:
     for row in ROWS:
         if row.group is group:
             yield from (Concerned(str(row), call) for call in row.outcomes)
-    if group.other_calls:
-        yield Unconcerned(group.title)
+    yield Unconcerned(group.title)
 
 
 CASES = [case for group in GROUPS for case in _cases(group)]
@@ -62,7 +62,7 @@ def test_it(case: Case, outcomes: dict[str, Future[float]]) -> None:
 
 
 def test_every_fault_has_a_row() -> None:
-    assert {row.fault for row in ROWS} | {*ELSEWHERE} == {*faults.CATALOGUE, *CONDITIONS}
+    assert {row.fault for row in ROWS} | {*ELSEWHERE} == {*faults.CATALOGUE}
 
 
 def test_the_docs_hold_the_table() -> None:

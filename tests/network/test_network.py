@@ -33,6 +33,8 @@ from tests.network.scenarios import (
 )
 from tests.support.helpers import open_files
 
+pytestmark = pytest.mark.slow
+
 #: Side by side; they wait more than they work.
 WORKERS = 4
 #: Seconds that a stream is looked at, on top of the outage.

@@ -86,6 +86,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_the_wheel_holds_the_package_alone(built: Built) -> None:
     assert built.wheel.name == f"odyssey_sync-{odyssey.__version__}-py3-none-any.whl"
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "odyssey").rglob("*.py")}
@@ -98,6 +99,7 @@ def test_the_wheel_holds_the_package_alone(built: Built) -> None:
     assert inside == modules | pages | {"odyssey/py.typed"}
 
 
+@pytest.mark.slow
 def test_the_metadata_say_what_it_is(built: Built) -> None:
     metadata = built.metadata
     assert metadata["Name"] == "odyssey-sync"
@@ -107,12 +109,13 @@ def test_the_metadata_say_what_it_is(built: Built) -> None:
     assert "MIT License" in built.info(
         next(n for n in ("licenses/LICENSE", "LICENSE") if any(f.endswith(n) for f in built.files))
     )
-    assert {"all", "cli", "dev", "emulator", "ray", "torch"} <= set(
+    assert {"all", "cli", "dev", "emulator", "ray", "slow", "torch"} <= set(
         metadata.get_all("Provides-Extra", [])
     )
     assert "odyssey = odyssey.cli:main" in built.info("entry_points.txt")
 
 
+@pytest.mark.slow
 def test_the_extras_bring_what_they_are_for(built: Built) -> None:
     needs: dict[str, set[str]] = {}
     for requirement in built.metadata.get_all("Requires-Dist", []):
@@ -129,11 +132,13 @@ def test_the_extras_bring_what_they_are_for(built: Built) -> None:
     assert needs["all"] < needs["dev"]
 
 
+@pytest.mark.slow
 def test_the_readme_is_the_long_description(built: Built) -> None:
     assert built.metadata["Description-Content-Type"] == "text/markdown"
     assert str(built.metadata.get_payload()).strip() == README.strip()
 
 
+@pytest.mark.slow
 def test_the_sdist_holds_what_it_is_built_from(built: Built) -> None:
     with tarfile.open(built.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -142,6 +147,7 @@ def test_the_sdist_holds_what_it_is_built_from(built: Built) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_the_wheel_runs_the_demo_without_the_checkout(built: Built, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", symlinks=os.name != "nt")
     scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
@@ -173,6 +179,7 @@ def service(emulator: Emulator, client: Odyssey) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if "def test_" not in block])
+@pytest.mark.live
 def test_scripts_in_the_readme_run(block: str, tmp_path: Path, service: dict[str, str]) -> None:
     (tmp_path / "script.py").write_text(block, "utf-8")
     result = _run(sys.executable, "-W", "error", "script.py", cwd=tmp_path, **service)
@@ -180,6 +187,7 @@ def test_scripts_in_the_readme_run(block: str, tmp_path: Path, service: dict[str
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if "def test_" in block])
+@pytest.mark.live
 def test_tests_in_the_readme_pass(block: str, tmp_path: Path) -> None:
     (tmp_path / "test_readme.py").write_text(block, "utf-8")
     pytest_alone = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
@@ -204,9 +212,9 @@ def test_methods_that_the_readme_names_are_there() -> None:
     assert [name for name in named if not hasattr(Odyssey, name)] == []
 
 
-def test_the_changelog_begins_with_this_version() -> None:
+def test_the_newest_version_in_the_changelog_is_this_one() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
-    first = re.search(r"^## (\S+)", changelog, re.MULTILINE)
+    first = re.search(r"^## (?!Unreleased)(\S+)", changelog, re.MULTILINE)
     assert first is not None
     assert first[1] == odyssey.__version__
 
@@ -219,6 +227,7 @@ def test_the_changelog_begins_with_this_version() -> None:
         ('case "$2" in *ensurepip*) exit 1;; esac', "apt-get install python3-venv"),
     ],
 )
+@pytest.mark.live
 def test_make_says_what_python_it_needs(script: str, said: str, tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")

@@ -23,7 +23,7 @@ from tests.support.storage import EVENTS, STREAM, jpeg
 from tests.support.videos import Making, make_video, number_of
 
 __all__ = ["short_pauses"]
-pytestmark = pytest.mark.usefixtures("short_pauses")
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("short_pauses")]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
     stateful_step_count=30,
 )
+# HYPOTHESIS_PROFILE=quick: for `make quick`.
+settings.register_profile(
+    "quick", settings.get_profile("odyssey"), max_examples=50, stateful_step_count=15
+)
 # HYPOTHESIS_PROFILE=long: for minutes, and other examples each time.
 settings.register_profile(
     "long",

@@ -4,13 +4,17 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from selenium.webdriver import Chrome
 
 from odyssey.emulator import Emulator
 from tests.cli.conftest import CommandLine, Running, clean_environment
-from tests.viewer.site import Site
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+    from tests.viewer.site import Site
 
 
 @pytest.fixture
@@ -35,6 +39,8 @@ def url(viewer: Running) -> str:
 @pytest.fixture
 def site(driver: Chrome, url: str) -> Iterator[Site]:
     """The viewer in the browser; fails a test whose page made the browser complain."""
+    from tests.viewer.site import Site
+
     site = Site(driver, url)
     site.problems()  # of earlier pages
     yield site

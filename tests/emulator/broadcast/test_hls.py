@@ -19,6 +19,8 @@ from odyssey.emulator.encoder import CLOCK_RATE, FRAME_RATE, FrameEncoder
 from tests.emulator.broadcast.test_whep import on_air, packet
 from tests.emulator.raw_client import Rest, wait_until
 
+pytestmark = pytest.mark.live
+
 SECOND = CLOCK_RATE
 
 

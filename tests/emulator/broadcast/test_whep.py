@@ -20,6 +20,8 @@ from odyssey.emulator.broadcast.spectator_peer import SpectatorTrack
 from odyssey.emulator.encoder import FrameEncoder
 from tests.emulator.raw_client import Client, Message, Rest, connected, wait_until
 
+pytestmark = pytest.mark.live
+
 SDP = {"Content-Type": "application/sdp"}
 
 

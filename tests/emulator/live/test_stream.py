@@ -19,6 +19,8 @@ from odyssey.emulator.service import Service
 from tests.emulator.conftest import Complaints
 from tests.emulator.raw_client import Client, Frame, Rest, connected, signaling
 
+pytestmark = pytest.mark.live
+
 Make = Callable[..., Emulator]
 
 

@@ -174,7 +174,7 @@ class TestScene:
     def test_the_same_picture_in_another_process(self) -> None:
         script = (
             "import sys, zlib\n"
-            "from odyssey.emulator.scene import Scene\n"
+            "from odyssey.emulator.painting.scene import Scene\n"
             "frame = Scene('A dog in the forest', 352, 640).paint(3, 0.25)\n"
             "print(zlib.crc32(frame.to_ndarray().tobytes()))"
         )

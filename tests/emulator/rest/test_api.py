@@ -17,6 +17,8 @@ from odyssey.emulator.recordings.store import Store
 from odyssey.emulator.tokens import Keys, SessionTokens
 from tests.emulator.raw_client import Rest
 
+pytestmark = pytest.mark.live
+
 Make = Callable[..., Emulator]
 GOOD_FORM = "ody_" + "x" * 24
 

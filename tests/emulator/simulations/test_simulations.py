@@ -27,6 +27,8 @@ from tests.emulator.raw_client import Message, Rest, wait_until
 from tests.emulator.test_lifecycle import crashing_emulator
 from tests.support.scripts import script
 
+pytestmark = pytest.mark.live
+
 Make = Callable[..., Emulator]
 START, END = script()
 
