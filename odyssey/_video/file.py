@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from odyssey._logging import scrub
 from odyssey._video.decoding import Decoding, IndexMismatch
 from odyssey._video.index import FrameIndex
+from odyssey._video.turning import Turning
 from odyssey.errors import OdysseyError
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class VideoFile:
             raise
         self._beginning = None if self._index is None else self._index.key_for(0).time
         self._seekable = True
+        self._turning = Turning()
         self._moved = self._sought = False
         self._decoding: Decoding | None = None
 
@@ -122,7 +124,7 @@ class VideoFile:
                 frame = self._frame(wanted)
             if frame is None:
                 return
-            yield wanted, frame
+            yield wanted, self._turning.upright(frame)
             wanted += step
 
     def time_ms(self, frame: av.VideoFrame, number: int) -> int:

@@ -24,6 +24,7 @@ from tests.support.videos import (
     large,
     make_video,
     number_of,
+    turned_by,
 )
 
 __all__ = ["client", "large", "short_pauses"]
@@ -210,6 +211,38 @@ def test_the_whole_is_read_once(client: Odyssey, storage: Storage, large: bytes)
     assert len(list(client.recordings.frames(STREAM))) == 240
     # The beginning, the table at the end, and all between.
     assert len(storage.asked) <= 3
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["b-frames", "fragments"])
+def test_a_turned_phone_video_is_upright(
+    client: Odyssey, videos: dict[str, Path], tmp_path: Path, kind: str, quarters: int
+) -> None:
+    """The file says by how many quarters of a circle, clockwise, its frames are to be turned."""
+    turned = tmp_path / "turned.mp4"
+    turned.write_bytes(turned_by(videos[kind].read_bytes(), quarters))
+    plain = list(client.recordings.frames(videos[kind], 3, 40, 6))
+    frames = list(client.recordings.frames(turned, 3, 40, 6))
+    assert [frame.index for frame in frames] == [frame.index for frame in plain]
+    for frame, lying in zip(frames, plain, strict=True):
+        expected = np.rot90(lying.data, -quarters)
+        assert (frame.height, frame.width, 3) == frame.data.shape == expected.shape
+        assert np.abs(frame.data.astype(int) - expected).mean() < 1
+        assert frame.timestamp_ms == lying.timestamp_ms
+
+
+@pytest.mark.parametrize("name", ["12:30:00.mp4", "file:x.mp4", "http:x.mp4"])
+def test_a_name_with_a_colon(
+    client: Odyssey,
+    videos: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """libav takes such names for URLs."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(videos["b-frames"].read_bytes())
+    assert len(list(client.recordings.frames(Path(name), step=20))) == 3
 
 
 def test_frames_are_as_in_live_streams(client: Odyssey) -> None:

@@ -79,6 +79,17 @@ def cut_away(video: bytes, ticks: int) -> bytes:
     return video[: entry + 4] + media_time.to_bytes(4, "big") + video[entry + 8 :]
 
 
+def turned_by(video: bytes, quarters: int) -> bytes:
+    """The MP4 whose frames are to be shown turned clockwise, by so many quarters of a circle."""
+    one = 1 << 16
+    a, b, c, d = {1: (0, one, -one, 0), 2: (-one, 0, 0, -one), 3: (0, -one, one, 0)}[quarters]
+    entries = (a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    matrix = b"".join(entry.to_bytes(4, "big", signed=True) for entry in entries)
+    at = video.index(b"tkhd") + 4
+    assert video[at] == 0
+    return video[: at + 40] + matrix + video[at + 40 + len(matrix) :]
+
+
 @pytest.fixture(scope="session")
 def large(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """About 3 MB, its table at the end."""

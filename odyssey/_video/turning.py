@@ -1,0 +1,51 @@
+"""Turns frames as their file says that they are to be shown."""
+
+from __future__ import annotations
+
+import av
+from av.filter import Graph
+
+# Degrees counterclockwise → the filters that turn a frame by so much.
+_FILTERS = {
+    90: (("transpose", "cclock"),),
+    180: (("hflip", ""), ("vflip", "")),
+    270: (("transpose", "clock"),),
+}
+
+
+class Turning:
+    """Turns the frames of one video: phones write them as their sensor lies. For one thread."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+        self._made_for: object = None
+
+    def upright(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The frame itself, or a turned one in its place."""
+        filters = _FILTERS.get(frame.rotation % 360)
+        if filters is None:
+            return frame
+        made_for = filters, frame.width, frame.height, frame.format.name
+        if self._graph is None or made_for != self._made_for:
+            self._graph, self._made_for = _graph(frame, filters), made_for
+        self._graph.vpush(frame)
+        turned = self._graph.vpull()
+        turned.pts, turned.time_base = frame.pts, frame.time_base
+        return turned
+
+
+def _graph(frame: av.VideoFrame, filters: tuple[tuple[str, str], ...]) -> Graph:
+    graph = Graph()
+    last = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base,
+    )
+    for name, args in filters:
+        added = graph.add(name, args)
+        last.link_to(added)
+        last = added
+    last.link_to(graph.add("buffersink"))
+    graph.configure()
+    return graph
