@@ -15,6 +15,7 @@ from requests.auth import AuthBase
 
 from odyssey._logging import scrub
 from odyssey._rest.answer import Answer, raise_for_status
+from odyssey._rest.body import read_body
 from odyssey._rest.connections import reading_until
 from odyssey._rest.transport import (
     FOREIGN_ERRORS,
@@ -259,7 +260,7 @@ class HttpClient:
     ) -> Iterator[bytes]:
         """Yields the body piece by piece; `pieces` reads it in another way than requests would."""
         if pieces is None:
-            pieces = response.iter_content(65536)
+            pieces = read_body(response)
         while True:
             # Entered for each piece: between two of them the thread is the caller's.
             with reading_until(deadline):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from http.cookiejar import DefaultCookiePolicy
 
 import attrs
@@ -36,6 +37,7 @@ TRANSPORT_ERRORS: tuple[tuple[type[BaseException], type[OdysseyError]], ...] = (
     (urllib3.exceptions.HTTPError, OdysseyConnectionError),
     (OSError, OdysseyConnectionError),
     (ValueError, OdysseyConnectionError),
+    (zlib.error, OdysseyServerError),
 )
 FOREIGN_ERRORS = tuple(theirs for theirs, _ in TRANSPORT_ERRORS)
 

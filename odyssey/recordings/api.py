@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import attrs
+
 from odyssey._checks import check_count, check_timeout, check_wait, path_segment
 from odyssey._rest.client import HttpClient
 from odyssey._rest.pages import paginate_unique
@@ -329,6 +331,8 @@ class Recordings:
         def renew(deadline: Deadline) -> Recording:
             return self._get(stream_id, deadline)
 
+        # Whatever the answer names: files and frames are called what was asked for.
+        recording = attrs.evolve(recording, stream_id=stream_id)
         return Artifact(self._http, recording, name, self._timeout, renew)
 
 

@@ -229,6 +229,34 @@ def test_what_the_storage_keeps_compressed_is_unpacked(
     assert storage.ranges_asked == [None, None]
 
 
+def test_a_packed_file_that_is_cut_is_not_kept(
+    client: Odyssey, storage: Storage, target: Path
+) -> None:
+    """No length is told: only its packing shows that it isn't whole."""
+    storage.files["video"].data = gzip.compress(VIDEO)
+    storage.files["video"].encoding = "gzip"
+    storage.files["video"].tells_length = False
+    storage.script = [Cut(1_000_000)]
+    client.recordings.download(STREAM, target)
+    assert target.read_bytes() == VIDEO
+    storage.script = [Cut(1_000_000)] * 10
+    with pytest.raises(OdysseyConnectionError):
+        client.recordings.download(STREAM, target.with_name("new.mp4"))
+    assert not target.with_name("new.mp4").exists()
+
+
+def test_a_file_is_named_for_what_was_asked_for(
+    client: Odyssey, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the service's answer names another recording."""
+    other = tmp_path / "other.mp4"
+    other.write_bytes(b"precious")
+    answer = storage.recording
+    monkeypatch.setattr(storage, "recording", lambda _: answer("other"))
+    assert client.recordings.download(STREAM, tmp_path) == tmp_path / f"{STREAM}.mp4"
+    assert other.read_bytes() == b"precious"
+
+
 def test_an_empty_file(client: Odyssey, storage: Storage, target: Path) -> None:
     storage.files["video"].data = b""
     client.recordings.download(STREAM, target)
