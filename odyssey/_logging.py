@@ -120,12 +120,29 @@ for _name in (
     logging.getLogger(_name).addFilter(_OurRequestsFilter())
 
 
+class _StderrHandler(logging.Handler):
+    """Writes to what `sys.stderr` is at that time, if there is any."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if has_stderr():
+                sys.stderr.write(self.format(record) + "\n")
+                sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
+
+
+def has_stderr() -> bool:
+    """Whether there is something to write to: pythonw has none, and a program may close it."""
+    return sys.stderr is not None and not getattr(sys.stderr, "closed", False)
+
+
 def log_to_stderr() -> None:
     """Logs everything of the package to stderr; a second call does nothing."""
     package = logging.getLogger("odyssey")
     package.setLevel(logging.DEBUG)
     if not any(getattr(handler, "name", None) == "odyssey-debug" for handler in package.handlers):
-        handler: logging.Handler = logging.StreamHandler(sys.stderr)
+        handler = _StderrHandler()
         handler.set_name("odyssey-debug")
         handler.addFilter(RedactingFilter())
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from odyssey._logging import has_stderr
 
 #: Called with the bytes done and the bytes in all (None if unknown).
 ProgressCallback = Callable[[int, "int | None"], object]
@@ -18,13 +21,18 @@ def check_progress(progress: object) -> None:
 
 
 def progress_bar(**options: Any) -> Any:
-    """Makes a bar of tqdm: a widget in notebooks that can show it, else text."""
+    """Makes a bar of tqdm: a widget in notebooks that can show it, else text.
+
+    Without a stderr it shows nothing.
+    """
     from tqdm import TqdmWarning
 
     with warnings.catch_warnings():
         # That ipywidgets is missing: text does as well.
         warnings.simplefilter("ignore", TqdmWarning)
         from tqdm.auto import tqdm
+    if not has_stderr():
+        options |= {"disable": True, "file": io.StringIO()}
     return tqdm(**options)
 
 

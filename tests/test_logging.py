@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import logging
+import sys
 import time
 import traceback
 
@@ -8,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey._logging import RedactingFilter, quiet_urllib3, redacted, scrub, shown_url
+from odyssey._logging import (
+    RedactingFilter,
+    log_to_stderr,
+    quiet_urllib3,
+    redacted,
+    scrub,
+    shown_url,
+)
 
 SECRET = "sEcReT123"
 
@@ -161,3 +170,23 @@ def test_urllib3_is_redacted_on_our_behalf_only(
     assert caplog.text.count("visible") == 2
     assert "/ours?…" in caplog.text
     assert "/ours/again?…" in caplog.text
+
+
+def test_debug_follows_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the first client found there may be closed by now, or nobody's."""
+    package = logging.getLogger("odyssey")
+    monkeypatch.setattr(package, "handlers", [])
+    monkeypatch.setattr(package, "level", package.level)
+    for stderr in (io.StringIO(), io.StringIO()):
+        monkeypatch.setattr(sys, "stderr", stderr)
+        log_to_stderr()
+        package.debug("at %s", "/path?sig=secret")
+        assert stderr.getvalue().endswith("DEBUG odyssey: at /path?…\n")
+        assert stderr.getvalue().count("\n") == 1
+    stderr.close()
+    package.debug("nobody hears that")
+    monkeypatch.setattr(sys, "stderr", None)
+    package.debug("nor that")
+    assert capsys.readouterr().err == ""
