@@ -10,27 +10,14 @@ with Odyssey() as client:
         stream.interact("The cat stretches and yawns")
 ```
 
-Importing this loads what asking the REST API takes; the rest comes when a name is first used, and
+Importing this loads next to nothing: a module comes when one of its names is first used, and
 aiortc and av with the first `connect`.
 """
 
 from typing import TYPE_CHECKING
 
-from odyssey._live.callbacks import (
-    BroadcastReadyCallback,
-    ConnectedCallback,
-    DisconnectedCallback,
-    ErrorCallback,
-    InteractAcknowledgedCallback,
-    StatusChangeCallback,
-    StreamEndedCallback,
-    StreamErrorCallback,
-    StreamStartedCallback,
-    VideoFrameCallback,
-)
 from odyssey._runtime.lazy import attributes_of
 from odyssey._version import __version__
-from odyssey.client import Odyssey
 from odyssey.errors import (
     AccountSuspendedError,
     ConcurrentLimitReachedError,
@@ -51,8 +38,21 @@ from odyssey.errors import (
 )
 
 if TYPE_CHECKING:
+    from odyssey._live.callbacks import (
+        BroadcastReadyCallback,
+        ConnectedCallback,
+        DisconnectedCallback,
+        ErrorCallback,
+        InteractAcknowledgedCallback,
+        StatusChangeCallback,
+        StreamEndedCallback,
+        StreamErrorCallback,
+        StreamStartedCallback,
+        VideoFrameCallback,
+    )
     from odyssey._live.spectator import SpectatorConnection, connect_to_stream
     from odyssey._live.stream import Stream
+    from odyssey.client import Odyssey
     from odyssey.config import AdvancedConfig
     from odyssey.frames.frame import VideoFrame
     from odyssey.frames.queue import FrameQueue
@@ -76,6 +76,19 @@ else:
     __getattr__ = attributes_of(
         __name__,
         {
+            "_live.callbacks": (
+                "BroadcastReadyCallback",
+                "ConnectedCallback",
+                "DisconnectedCallback",
+                "ErrorCallback",
+                "InteractAcknowledgedCallback",
+                "StatusChangeCallback",
+                "StreamEndedCallback",
+                "StreamErrorCallback",
+                "StreamStartedCallback",
+                "VideoFrameCallback",
+            ),
+            "client": ("Odyssey",),
             "recordings.events": ("RecordingEvent",),
             "config": ("AdvancedConfig",),
             "frames.queue": ("FrameQueue",),

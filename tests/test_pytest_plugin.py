@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -90,14 +91,34 @@ def test_without_the_emulators_server_it_says_what_to_install(tmp_path: Path) ->
     assert "the emulator needs aiohttp: pip inst" in done.stdout
 
 
-def test_starting_pytest_loads_nothing_heavy(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(
-        "import sys\n\n"
-        "def test_it():\n"
-        "    assert not {'aiortc', 'av', 'aiohttp', 'numpy'} & set(sys.modules)\n"
-    )
-    done = pytest_in(tmp_path)
-    assert done.returncode == 0, done.stdout
+LOADED = """
+import json, sys
+
+def test_it():
+    with open("loaded.json", "w") as file:
+        json.dump(sorted(sys.modules), file)
+"""
+
+
+def test_being_installed_loads_nothing_in_other_peoples_tests(tmp_path: Path) -> None:
+    """Whoever patches ssl or sockets in a conftest comes before all that uses them."""
+    (tmp_path / "test_it.py").write_text(LOADED)
+
+    def loaded(*arguments: str) -> set[str]:
+        done = pytest_in(tmp_path, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return set(json.loads((tmp_path / "loaded.json").read_text()))
+
+    ours = loaded() - loaded("-p", "no:odyssey")
+    assert {name for name in ours if name.startswith("odyssey")} == {
+        "odyssey",
+        "odyssey._runtime",
+        "odyssey._runtime.lazy",
+        "odyssey._version",
+        "odyssey.errors",
+        "odyssey.pytest_plugin",
+    }
+    assert {name for name in ours if "odyssey" not in name} == set()
 
 
 @pytest.mark.parametrize("name", ["odyssey_client", "odyssey_emulator"])
