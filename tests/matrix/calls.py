@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import attrs
 from odyssey import Odyssey
 from odyssey.emulator import Emulator, faults
 from odyssey.emulator.faults.stream_faults import Reply
-from tests.matrix.terms import LIVE, STREAMING, Call
+from tests.matrix.conditions import CONDITIONS
+from tests.matrix.terms import LIVE, STREAMING, Call, Row
 from tests.support.helpers import in_thread
 
 #: Seconds that what comes before a call may take.
@@ -39,11 +40,25 @@ class Stage:
     simulation: str
     broadcasts: bool = False
     interactions: int = 2
+    callbacks: Mapping[str, Callable[..., None]] = attrs.field(factory=dict)
+    _conditions: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack)
+
+    def switch_on(self, row: Row) -> None:
+        """Switches on the fault of the row, or makes its condition so."""
+        if row.fault in CONDITIONS:
+            self._conditions.enter_context(CONDITIONS[row.fault].make(self))
+        else:
+            self.emulator.faults.switch_on(row.fault, **row.params)
+
+    def switch_off(self) -> None:
+        """Makes everything right again."""
+        self._conditions.close()
+        self.emulator.faults.switch_off()
 
     def prepare(self, call: Call) -> None:
         """Brings the client to where the call can be made."""
         if call in LIVE:
-            self.client.connect(timeout=SETUP_TIMEOUT)
+            self.client.connect(timeout=SETUP_TIMEOUT, **self.callbacks)
         if call in STREAMING:
             self.client.start_stream(PROMPT, timeout=SETUP_TIMEOUT)
 
@@ -62,7 +77,7 @@ class Stage:
         """The call; `frames`: how many to read, None to read as long as they come."""
         client = self.client
         if call is Call.CONNECT:
-            client.connect(timeout=timeout)
+            client.connect(timeout=timeout, **self.callbacks)
         elif call is Call.START:
             client.start_stream(PROMPT, broadcast=self.broadcasts, timeout=timeout)
         elif call is Call.INTERACT:

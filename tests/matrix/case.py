@@ -115,9 +115,11 @@ def _stage(library: Library, folder: Path, outcome: Outcome) -> Iterator[Stage]:
             timeout=outcome.timeout,
             advanced=QUICK if outcome.by_silence else PATIENT,
         )
+        stage = Stage(emulator, client, folder, library.recording, library.simulation)
         try:
-            yield Stage(emulator, client, folder, library.recording, library.simulation)
+            yield stage
         finally:
+            stage.switch_off()
             _close(client)
         # Before the emulator's end, which would free what waits for it.
         _none_left("threads of the client", lambda: _of_client(our_threads()))
@@ -161,15 +163,16 @@ def _concerned(stage: Stage, row: Row, call: Call, outcome: Outcome, stacks: Tex
     stage.interactions = row.interactions
     _set_up(stage, row, call)
     if row.group.strikes is Strikes.BEFORE:
-        row.switch_on(stage.emulator)
+        if row.group.needs is not Needs.CALLBACKS:
+            stage.switch_on(row)
         took = _judge(stage, call, outcome, stacks)
     else:
         waits = stage.hold(call)
-        took = _judge(stage, call, outcome, stacks, waits, lambda: row.switch_on(stage.emulator))
+        took = _judge(stage, call, outcome, stacks, waits, lambda: stage.switch_on(row))
     if call in LIVE:
         up = not outcome.ends_connection
         wait_until(lambda: stage.client.is_connected is up, 2, f"is_connected is {up}")
-    stage.emulator.faults.switch_off()
+    stage.switch_off()
     stage.client.connect(timeout=SETUP_TIMEOUT)
     assert stage.client.is_connected, "can't connect again"
     return took
@@ -182,10 +185,12 @@ def _set_up(stage: Stage, row: Row, call: Call) -> None:
     if needs is Needs.TOKEN:
         stage.client.recordings.list(limit=1)
     elif needs is Needs.RECORDING:
-        row.switch_on(stage.emulator)
+        stage.switch_on(row)
         stage.record()
+    elif needs is Needs.CALLBACKS:
+        stage.switch_on(row)
     elif needs is Needs.SIMULATION:
-        row.switch_on(stage.emulator)
+        stage.switch_on(row)
         stage.simulate()
     stage.prepare(call)
 
@@ -199,9 +204,9 @@ def _unconcerned(stage: Stage, rows: Sequence[Row], stacks: TextIO) -> float:
     for call in Call:
         if call in others:
             for row in rows:
-                row.switch_on(stage.emulator)
+                stage.switch_on(row)
             longest = max(longest, _judge(stage, call, UNAFFECTED, stacks))
-            stage.emulator.faults.switch_off()
+            stage.switch_off()
         elif call is Call.CONNECT or (call is Call.START and {*others} & {*STREAMING}):
             stage.make(call, SETUP_TIMEOUT, ENOUGH_FRAMES)
     return longest

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from odyssey.emulator import faults
+from tests.matrix.conditions import CONDITIONS
 from tests.matrix.table import GROUPS, ROWS
 from tests.matrix.terms import Call, Group, Outcome, Row
 
@@ -39,7 +40,8 @@ def _lines(row: Row) -> Iterator[tuple[str, ...]]:
     """One for each outcome; the first says which fault it is."""
     params = ", ".join(f"{name}={value}" for name, value in row.params.items())
     name = f"`{row.fault}`" + (f" `{params}`" if params else "")
-    description = faults.CATALOGUE[row.fault].description
+    known = CONDITIONS if row.fault in CONDITIONS else faults.CATALOGUE
+    description = known[row.fault].description
     for outcome in dict.fromkeys(row.outcomes.values()):
         calls = [call for call in row.outcomes if row.outcomes[call] == outcome]
         yield name, description, _names(calls), _what(outcome), f"{outcome.within:g} s"

@@ -56,6 +56,10 @@ RECORDING = Group("A recording", (Call.DOWNLOAD, Call.WAIT), needs=Needs.RECORDI
 FILES = Group("The files of a recording", (Call.DOWNLOAD,))
 SIMULATION = Group("A simulation", (Call.SIMULATION,), needs=Needs.SIMULATION)
 
+NETWORK = Group("Names and addresses", REQUESTS)
+PROGRAM = Group("The program", (*REQUESTS, *LIVE))
+CALLBACKS = Group("Callbacks", (Call.CONNECT, *LIVE), needs=Needs.CALLBACKS)
+
 #: Faults that no call of the matrix meets, and what tests them.
 ELSEWHERE = {
     "simulations-forbidden": "submit doesn't wait: tests/simulations/test_simulations.py",
@@ -201,6 +205,11 @@ ROWS = (
     row("simulation-failed", SIMULATION, raises(SimulationFailedError, 8.0)),
     row("simulation-slow", SIMULATION, returns(), seconds=0.5),
     row("simulation-stuck", SIMULATION, TIMES_OUT),
+    row("look-up slow", NETWORK, TIMES_OUT),
+    row("addresses silent", NETWORK, TIMES_OUT),
+    row("-W error", PROGRAM, returns()),
+    row("callbacks slow", CALLBACKS, returns()),
+    row("callbacks raising", CALLBACKS, returns()),
 )
 
 GROUPS = tuple(dict.fromkeys(row.group for row in ROWS))

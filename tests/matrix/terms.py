@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import attrs
 
 from odyssey import OdysseyError
-from odyssey.emulator import Emulator
 
 
 class Call(enum.Enum):
@@ -56,6 +55,7 @@ class Needs(enum.Enum):
     BROADCAST = "a stream that is to be broadcast"
     RECORDING = "a recording made with the fault on"
     SIMULATION = "a simulation submitted with the fault on"
+    CALLBACKS = "a client connected with the condition on"
 
 
 @attrs.frozen
@@ -104,6 +104,7 @@ class Outcome:
 class Row:
     """A fault with parameters, and what comes of it.
 
+    fault: of the emulator's, or a condition around the program.
     interactions: how many wait at once, where `interact` is called.
     """
 
@@ -115,9 +116,3 @@ class Row:
 
     def __str__(self) -> str:
         return " ".join([self.fault, *(f"{name}={value}" for name, value in self.params.items())])
-
-    def switch_on(self, emulator: Emulator) -> None:
-        emulator.faults.switch_on(self.fault, **self.params)
-
-    def switch_off(self, emulator: Emulator) -> None:
-        emulator.faults.switch_off(self.fault)

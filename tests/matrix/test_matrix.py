@@ -13,6 +13,7 @@ import pytest
 
 from odyssey.emulator import faults
 from tests.matrix.case import Case, Concerned, Library, Unconcerned
+from tests.matrix.conditions import CONDITIONS
 from tests.matrix.processes import in_process
 from tests.matrix.report import replaced
 from tests.matrix.table import ELSEWHERE, GROUPS, ROWS
@@ -28,7 +29,8 @@ def _cases(group: Group) -> Iterator[Case]:
     for row in ROWS:
         if row.group is group:
             yield from (Concerned(str(row), call) for call in row.outcomes)
-    yield Unconcerned(group.title)
+    if group.other_calls:
+        yield Unconcerned(group.title)
 
 
 CASES = [case for group in GROUPS for case in _cases(group)]
@@ -62,7 +64,7 @@ def test_it(case: Case, outcomes: dict[str, Future[float]]) -> None:
 
 
 def test_every_fault_has_a_row() -> None:
-    assert {row.fault for row in ROWS} | {*ELSEWHERE} == {*faults.CATALOGUE}
+    assert {row.fault for row in ROWS} | {*ELSEWHERE} == {*faults.CATALOGUE, *CONDITIONS}
 
 
 def test_the_docs_hold_the_table() -> None:
