@@ -21,6 +21,11 @@ logger = logging.getLogger(__name__)
 
 #: Encoded frames that may wait, half a second: with more, decoding has fallen behind.
 BACKLOG = 12
+#: Encoded frames, and bytes of them, that wait at most; what comes then is dropped.
+MOST_WAITING = 48
+MOST_BYTES = 32 * 1024 * 1024
+#: Width times height of a picture that is decoded.
+MOST_PIXELS = 8192 * 8192
 
 _TIME_BASE = Fraction(1, 90_000)  # RTP's, for video
 _HALF = 1 << 31
@@ -64,6 +69,9 @@ class Decoder:
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        # Bytes put there and taken out: each is counted by one thread.
+        self._put_bytes = 0
+        self._taken_bytes = 0
         self._thread: threading.Thread | None = None
         self._gone = asyncio.Event()
         # Guards `_closed`: once `close` has set it, nothing is delivered any more.
@@ -73,6 +81,16 @@ class Decoder:
         self._time = 0
         self._contexts: dict[str, VideoCodecContext] = {}
 
+    def start(self) -> None:
+        """Starts the thread.
+
+        Raises:
+            RuntimeError: It can't be started: there are too many, or the program ends.
+        """
+        thread = threading.Thread(target=self._run, name="odyssey-decoder", daemon=True)
+        thread.start()
+        self._thread = thread
+
     # The queue's two methods that aiortc uses.
 
     def get(self) -> None:
@@ -80,27 +98,24 @@ class Decoder:
 
     def put(self, item: tuple[Codec, EncodedFrame] | None) -> None:
         """A frame, as aiortc's receiver puts it there; None at the track's end."""
-        if self._thread is None and not self._start():
-            return
         if item is None:
             self._jobs.put(None)
             return
         codec, frame = item
-        for one in (frame, *frame.followers):
-            self._jobs.put(_Job(codec.name, one.data, self._pts(one), one.arrived_at))
-        if self._jobs.qsize() > BACKLOG:
+        kept = all(self._keep(codec, one) for one in (frame, *frame.followers))
+        if not kept or self._jobs.qsize() > BACKLOG:
             # Never drop inside a group of pictures: what waits is decoded, then comes a key frame.
             logger.warning("decoding has fallen behind; skipping to the next key frame")
             self._broken()
 
-    def _start(self) -> bool:
-        """False while the program ends, when Python 3.12 starts no thread any more."""
-        thread = threading.Thread(target=self._run, name="odyssey-decoder", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
+    def _keep(self, codec: Codec, frame: EncodedFrame) -> bool:
+        """False where there is no room for it."""
+        waiting = self._jobs.qsize()
+        size = self._put_bytes - self._taken_bytes + len(frame.data)
+        if waiting >= MOST_WAITING or (waiting and size > MOST_BYTES):
             return False
-        self._thread = thread
+        self._put_bytes += len(frame.data)
+        self._jobs.put(_Job(codec.name, frame.data, self._pts(frame), frame.arrived_at))
         return True
 
     def _pts(self, frame: EncodedFrame) -> int:
@@ -123,6 +138,7 @@ class Decoder:
 
     def _run(self) -> None:
         for job in iter(self._jobs.get, None):
+            self._taken_bytes += len(job.data)
             if self._closed:
                 break
             try:
@@ -138,6 +154,10 @@ class Decoder:
         self._tell(self._gone.set)
 
     def _decode(self, job: _Job) -> None:
+        if job.codec == "VP8" and _pixels(job.data) > MOST_PIXELS:
+            logger.debug("a picture is too large to be decoded")
+            self._tell(self._broken)
+            return
         packet = av.Packet(job.data)
         packet.pts = job.pts
         packet.time_base = _TIME_BASE
@@ -152,9 +172,20 @@ class Decoder:
             context = cast(VideoCodecContext, av.CodecContext.create(_LIBRARIES[codec], "r"))
             # More threads are never faster here, and those that work on frames delay each.
             context.thread_count = 1
+            context.options = {"max_pixels": str(MOST_PIXELS)}
             self._contexts = {codec: context}
         return context
 
     def _tell(self, what: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(what)
+
+
+def _pixels(vp8: bytes) -> int:
+    """Width times height, as a key frame says; 0 for other frames. libvpx makes room for a picture
+    before libav looks at its size.
+    """
+    if len(vp8) < 10 or vp8[0] & 1:
+        return 0
+    width, height = (int.from_bytes(vp8[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+    return width * height

@@ -56,6 +56,7 @@ class VideoReceiver:
         self._decoder: Decoder | None = Decoder(deliver, self._need_key_frame, ended)
         private_rtp.keep_time(pc, track)
         if private_rtp.receive_through(pc, track, self._assemble, self._decoder):
+            self._decoder.start()
             private_rtp.shorten_path(pc, track, self._take)
         else:
             self._decoder = None

@@ -14,8 +14,9 @@ import av
 import numpy as np
 import pytest
 
+from odyssey._rtc import decoder
 from odyssey._rtc.assembler import EncodedFrame
-from odyssey._rtc.decoder import BACKLOG, Decoder
+from odyssey._rtc.decoder import BACKLOG, MOST_WAITING, Decoder
 from odyssey.emulator.encoder import FrameEncoder
 from tests.support.helpers import our_threads
 
@@ -57,6 +58,7 @@ class Scene:
         self.may_deliver = threading.Event()
         self.may_deliver.set()
         self.decoder = Decoder(self._deliver, self._break, self.ended.set)
+        self.decoder.start()
 
     def _deliver(self, frame: av.VideoFrame, arrived_at: float) -> None:
         assert threading.current_thread().name == "odyssey-decoder"
@@ -139,6 +141,57 @@ def test_a_decoder_that_falls_behind_asks_for_a_key_frame(packets: list[bytes]) 
     assert len(play(scenario).frames) == BACKLOG + 5
 
 
+def test_what_waits_is_bounded_in_frames(packets: list[bytes]) -> None:
+    """Key frames only: each may be decoded, however many came before."""
+
+    async def scenario(scene: Scene) -> None:
+        scene.may_deliver.clear()
+        for number in range(4 * MOST_WAITING):
+            scene.put(packets[0], number * STEP)
+        scene.may_deliver.set()
+        await scene.end()
+
+    found = len(play(scenario).frames)
+    assert MOST_WAITING <= found <= MOST_WAITING + 2
+
+
+def test_what_waits_is_bounded_in_bytes(
+    packets: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 5
+    monkeypatch.setattr(decoder, "MOST_BYTES", most * len(packets[0]))
+
+    async def scenario(scene: Scene) -> None:
+        scene.may_deliver.clear()
+        for number in range(10):
+            scene.put(packets[0], number * STEP)
+        assert scene.broken > 0
+        scene.may_deliver.set()
+        await scene.end()
+
+    assert most <= len(play(scenario).frames) <= most + 2
+
+
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+def test_a_picture_of_more_than_8192_by_8192_is_not_decoded(
+    codec: Literal["vp8", "h264"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a bound that a small picture is over, as one of that size takes its time to make."""
+    name = codec.upper()
+
+    async def scenario(scene: Scene) -> None:
+        scene.put(encoded(1, codec)[0], 0, name)
+        await scene.end()
+
+    assert decoder.MOST_PIXELS == 8192 * 8192
+    monkeypatch.setattr(decoder, "MOST_PIXELS", 64 * 64)
+    assert len(play(scenario).frames) == 1
+    monkeypatch.setattr(decoder, "MOST_PIXELS", 64 * 64 - 1)
+    scene = play(scenario)
+    assert scene.frames == []
+    assert scene.broken == 1
+
+
 def test_after_closing_nothing_is_delivered(packets: list[bytes]) -> None:
     async def scenario(scene: Scene) -> None:
         for number in range(5):
@@ -164,6 +217,7 @@ def test_an_error_of_who_takes_the_pictures_is_logged(
 ) -> None:
     async def scenario(scene: Scene) -> None:
         wrong = Decoder(lambda *_: 1 / 0, scene._break, scene.ended.set)  # type: ignore[arg-type]
+        wrong.start()
         wrong.put((Codec("VP8"), EncodedFrame(packets[0], 0, 0.0)))
         wrong.put(None)
         await asyncio.wait_for(scene.ended.wait(), 10)

@@ -105,3 +105,20 @@ def test_fault_an_error_between_ready_and_connected(
         with pytest.raises(OdysseyConnectionError, match="was lost: the fault"):
             client.connect()
         assert client.current_status is ConnectionStatus.FAILED
+
+
+def test_fault_the_decoders_thread_can_not_start(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def no_more(thread: threading.Thread) -> None:
+        if thread.name == "odyssey-decoder":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    once = AdvancedConfig(max_retries=0)
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15, advanced=once) as client:
+        with pytest.raises(OdysseyConnectionError, match="an unexpected RuntimeError"):
+            client.connect()
