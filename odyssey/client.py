@@ -277,12 +277,27 @@ class Odyssey(FlatNames):
             stream_id = client.start_stream("A cat on a windowsill", portrait=False)
             ```
         """
-        check_text(prompt, "prompt")
         if image_path is not None:
             warnings.warn("image_path is deprecated; use image", DeprecationWarning, stacklevel=2)
             if image is not None:
                 raise ValueError("give image or image_path, not both")
             image = image_path
+        return self._start(
+            prompt, portrait, image, bypass_prompt_expansion, broadcast, timeout, end_if_late=False
+        )
+
+    def _start(
+        self,
+        prompt: str,
+        portrait: bool,
+        image: ImageInput | None,
+        bypass_prompt_expansion: bool | None,
+        broadcast: bool,
+        timeout: float | None,
+        *,
+        end_if_late: bool,
+    ) -> str:
+        check_text(prompt, "prompt")
         deadline = self._live.deadline(timeout)
         self._live.require_connected("start a stream")
         encoded = None
@@ -298,6 +313,7 @@ class Odyssey(FlatNames):
             bypass_prompt_expansion=(
                 None if bypass_prompt_expansion is None else bool(bypass_prompt_expansion)
             ),
+            end_if_late=end_if_late,
         )
 
     def stream(
@@ -312,7 +328,8 @@ class Odyssey(FlatNames):
     ) -> Stream:
         """A context manager: the stream starts on entry, ends on exit, also when the body raises.
 
-        Arguments as `start_stream`; `timeout` is that of the start.
+        Arguments as `start_stream`; `timeout` is that of the start. A start that is answered after
+        its time was over is ended again.
 
         Example:
             ```python
@@ -323,9 +340,9 @@ class Odyssey(FlatNames):
         """
 
         def start() -> str:
-            return self.start_stream(
-                *(prompt, portrait, image, None, bypass_prompt_expansion, broadcast),
-                timeout=timeout,
+            return self._start(
+                *(prompt, portrait, image, bypass_prompt_expansion, broadcast, timeout),
+                end_if_late=True,
             )
 
         return Stream(self._live, start, self.preview)

@@ -259,6 +259,7 @@ class LiveClient:
         image: str | None,
         broadcast: bool,
         bypass_prompt_expansion: bool | None,
+        end_if_late: bool,
     ) -> str:
         loop, connection = self._connected("start a stream")
 
@@ -269,6 +270,7 @@ class LiveClient:
                 image=image,
                 broadcast=broadcast,
                 bypass_prompt_expansion=bypass_prompt_expansion,
+                end_if_late=end_if_late,
             )
 
         return loop.call(

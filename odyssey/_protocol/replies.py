@@ -26,6 +26,7 @@ class Sent(Generic[W]):
     prompt: str | None
     waiter: W | None
     stream_id: str | None = None  # the stream that ran when it was sent
+    unwanted: bool = False  # a start that gave up: what it starts later is ended again
 
 
 class PendingReplies(Generic[W]):
@@ -42,7 +43,7 @@ class PendingReplies(Generic[W]):
         return any(sent.request is request for sent in self._line)
 
     def sent(
-        self, request: Request, prompt: str | None, waiter: W, stream_id: str | None = None
+        self, request: Request, prompt: str | None, waiter: W | None, stream_id: str | None = None
     ) -> Sent[W]:
         """Takes a place in the line; called before the message goes out."""
         entry = Sent(request, prompt, waiter, stream_id)
@@ -54,9 +55,10 @@ class PendingReplies(Generic[W]):
         if entry in self._line:
             self._line.remove(entry)
 
-    def abandon(self, entry: Sent[W]) -> None:
+    def abandon(self, entry: Sent[W], *, unwanted: bool = False) -> None:
         """The call gave up; its place stays."""
         entry.waiter = None
+        entry.unwanted = unwanted
 
     def started(self, applied_prompt: str | None = None) -> Sent[W] | None:
         """The start that a `stream_started` answers: one with this prompt; else (the service

@@ -29,6 +29,9 @@ from odyssey.models import BroadcastInfo
 
 logger = logging.getLogger(__name__)
 
+#: Seconds until a start is sent again that the stream of a start before stood in the way of.
+START_PAUSE = 0.1
+
 
 class EventListener(Protocol):
     """Who hears of events; the call does not block."""
@@ -64,6 +67,9 @@ class Conversation:
         self._showing = _Showing()
         self._peer: Peer | None = None
         self._signaling: Signaling | None = None
+        # Whether a start gave up whose stream nobody wants, and whether that was told to end.
+        self._unowned = False
+        self._unowned_ends = False
 
     @property
     def stream_id(self) -> str | None:
@@ -101,8 +107,13 @@ class Conversation:
         image: str | None,
         broadcast: bool,
         bypass_prompt_expansion: bool | None,
+        end_if_late: bool = False,
     ) -> str:
-        """Starts a stream; its id."""
+        """Starts a stream; returns its id.
+
+        Args:
+            end_if_late: The stream is ended again if it starts after this call was cancelled.
+        """
         message = messages.interactive_stream_start(
             prompt,
             portrait=portrait,
@@ -110,7 +121,18 @@ class Conversation:
             broadcast=broadcast,
             bypass_prompt_expansion=bypass_prompt_expansion,
         )
-        return await self._request(Request.START, prompt, message, by_socket=image is not None)
+        while True:
+            unowned = self._unowned
+            try:
+                return await self._request(
+                    Request.START, prompt, message, image is not None, end_if_late
+                )
+            except OdysseyStreamError as exc:
+                # The stream that is in the way may be that of a start that gave up.
+                if exc.reason != "invalid_state" or not (unowned or self._unowned):
+                    raise
+            self._end_unowned()
+            await asyncio.sleep(START_PAUSE)
 
     async def interact(self, prompt: str) -> str:
         """Steers the stream; the prompt as acknowledged."""
@@ -130,7 +152,12 @@ class Conversation:
         await self._request(Request.END, None, messages.interactive_stream_end())
 
     async def _request(
-        self, request: Request, prompt: str | None, message: str, *, by_socket: bool = False
+        self,
+        request: Request,
+        prompt: str | None,
+        message: str,
+        by_socket: bool = False,
+        end_if_late: bool = False,
     ) -> str:
         """Sends, and waits for the reply. The waiter is in line before the message goes out."""
         self._require_open(request.value)
@@ -140,7 +167,9 @@ class Conversation:
             await self._send(request, message, by_socket)
             return await waiter
         except asyncio.CancelledError:
-            self._pending.abandon(entry)
+            self._pending.abandon(entry, unwanted=end_if_late)
+            if end_if_late:
+                self._unowned, self._unowned_ends = True, False
             raise
         except OdysseyError:
             if not waiter.done():
@@ -196,6 +225,18 @@ class Conversation:
         else:
             self._stream_error(redacted(message.reason), redacted(message.message))
 
+    def _end_unowned(self) -> None:
+        """Ends the stream of a start that gave up. Nobody waits for the reply."""
+        peer, _ = self._require_open("end_stream")
+        if self._unowned_ends:
+            return
+        message = messages.interactive_stream_end()
+        if peer.can_send(message):
+            self._unowned_ends = True
+            # Its reply ends no stream that runs later: none has this id.
+            self._pending.sent(Request.END, None, None, stream_id="")
+            peer.send(message)
+
     def _show_nothing(self) -> None:
         self._silence.stop()
         self._showing = attrs.evolve(self._showing, stream_id=None)
@@ -208,6 +249,11 @@ class Conversation:
             return
         entry = self._pending.started(message.applied_prompt)
         assert entry is not None
+        if entry.unwanted:
+            logger.info("stream %s started too late: it is ended again", message.stream_id)
+            self._end_unowned()
+            return
+        self._unowned = False
         self._showing = _Showing(
             message.stream_id,
             entry.prompt if message.applied_prompt is None else message.applied_prompt,

@@ -86,6 +86,43 @@ def test_fault_late_start_leaves_the_connection_up(client: Odyssey, emulator: Em
     assert second != started[0]
 
 
+@pytest.mark.parametrize("seconds", [0.8, None])
+@pytest.mark.parametrize("prompt", ["A cat", "A dog"])
+def test_fault_late_start_of_a_stream_is_ended_again(
+    client: Odyssey, emulator: Emulator, seconds: float | None, prompt: str
+) -> None:
+    """The start's answer comes late, or never: it leaves nothing in the way of the next one."""
+    client.connect()
+    late = faults.WithholdReply(type="stream_started", seconds=seconds)
+    emulator.faults.inject(late, times=1)
+    with pytest.raises(OdysseyTimeoutError), client.stream("A cat", timeout=0.3):
+        raise AssertionError("it should not have started")
+    with client.stream(prompt) as stream:
+        assert stream.frames.get().stream_id == stream.id
+        assert stream.interact("It moves") == "It moves"
+    assert stream.id == emulator.connections[0].streams[-1]
+    with client.stream("A fish") as last:
+        assert last.interact("It swims") == "It swims"
+    wait_until(lambda: emulator.connections[0].stream_id is None)
+
+
+def test_fault_late_start_of_a_stream_is_ended_before_the_next_start(
+    client: Odyssey, emulator: Emulator
+) -> None:
+    started: list[str] = []
+    client.connect(on_stream_started=started.append)
+    late = faults.WithholdReply(type="stream_started", seconds=0.8)
+    emulator.faults.inject(late, times=1)
+    with pytest.raises(OdysseyTimeoutError), client.stream("A cat", timeout=0.2):
+        raise AssertionError("it should not have started")
+    wait_until(lambda: emulator.connections[0].streams)
+    wait_until(lambda: emulator.connections[0].stream_id is None, what="the late stream is over")
+    with client.stream("A dog") as stream:
+        assert stream.frames.get().stream_id == stream.id
+    client.disconnect()
+    wait_until(lambda: started == [stream.id])
+
+
 def test_fault_lost_end(connected: Odyssey, emulator: Emulator) -> None:
     connected.start_stream("A cat")
     emulator.faults.inject(faults.WithholdReply(type="stream_ended"), times=1)
