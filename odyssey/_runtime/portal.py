@@ -37,8 +37,13 @@ class Portal:
         self._loop.set_exception_handler(_log_unhandled)
         # Name look-ups run here; the loop's own executor could only be left by joining it.
         self._loop.set_default_executor(_Resolver())
+        self._is_shared = False  # with another loop: then this one does not run
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as exc:
+            self._loop.close()
+            raise OdysseyError(f"{name} can't be started: {exc}") from exc
 
     def call(
         self,
@@ -63,7 +68,7 @@ class Portal:
                 concurrent.futures.wait([outcome], deadline.within(WAIT_SLICE))
                 if not self._thread.is_alive() and not outcome.done():
                     # It came between the loop's last turn and its end.
-                    raise OdysseyConnectionError("the client was closed meanwhile")
+                    raise self._gone(" meanwhile")
         except BaseException:
             self._cancel(started, outcome)
             raise
@@ -136,7 +141,18 @@ class Portal:
         try:
             self._loop.call_soon_threadsafe(function, *args)
         except RuntimeError:
-            raise OdysseyConnectionError("the client was closed") from None
+            raise self._gone() from None
+
+    def _gone(self, when: str = "") -> OdysseyError:
+        """Why nothing can be run on the loop any more."""
+        if not self._is_shared:
+            return OdysseyConnectionError(f"the client was closed{when}")
+        return OdysseyError(
+            f"{self._thread.name} can't run: another event loop runs in its thread. Where gevent "
+            "or eventlet has patched threads, all of them are one: then one client at a time can be "
+            "connected, and none beside an Emulator or an asyncio program; put them into processes "
+            "of their own"
+        )
 
     def _cancel(
         self, started: list[asyncio.Task[T]], outcome: concurrent.futures.Future[T]
@@ -148,6 +164,10 @@ class Portal:
         concurrent.futures.wait([outcome], CLEAN_UP)
 
     def _run(self) -> None:
+        if asyncio._get_running_loop() is not None:  # of another thread, which is this one
+            self._is_shared = True
+            self._loop.close()
+            return
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()

@@ -16,7 +16,7 @@ import pytest
 from odyssey import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
 from odyssey._runtime.deadline import Deadline
 from odyssey._runtime.portal import Portal
-from tests.support.helpers import in_thread, our_threads, wait_until
+from tests.support.helpers import in_thread, open_sockets, our_threads, wait_until
 
 
 @pytest.fixture
@@ -338,3 +338,33 @@ def test_a_forked_child_is_refused_at_once_and_leaves_the_parents_loop_alone() -
     assert "forked child" in refused
     assert ended == "child ended with 0"
     assert works == "works"
+
+
+def test_fault_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = open_sockets()
+
+    def no_more(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    with pytest.raises(OdysseyError, match="odyssey-media can't be started: can't start new thr"):
+        Portal("odyssey-media")
+    assert open_sockets() <= before
+
+
+def test_fault_threads_are_patched_and_share_one_that_runs_a_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As under gevent and eventlet, where a thread is a part of the one that starts it."""
+
+    async def work() -> None: ...
+
+    async def in_a_loop() -> Portal:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", lambda thread: thread.run())
+            return Portal("odyssey-media")
+
+    portal = asyncio.run(in_a_loop())
+    with pytest.raises(OdysseyError, match="gevent or eventlet has patched threads"):
+        portal.call(work, deadline=soon(), waiting_for=nothing)
+    portal.stop(5)
