@@ -149,8 +149,8 @@ class Portal:
             return OdysseyConnectionError(f"the client was closed{when}")
         return OdysseyError(
             f"{self._thread.name} can't run: another event loop runs in its thread. Where gevent "
-            "or eventlet has patched threads, all of them are one: then one client at a time can be "
-            "connected, and none beside an Emulator or an asyncio program; put them into processes "
+            "or eventlet has patched threads, all are one: one client at a time can be connected, "
+            "and none beside an Emulator or an asyncio program; put them into processes "
             "of their own"
         )
 
