@@ -31,6 +31,7 @@ from odyssey.errors import (
     OdysseyAuthError,
     OdysseyError,
     OdysseyNotFoundError,
+    OdysseyServerError,
     OdysseyUsageError,
 )
 from odyssey.frames.frame import VideoFrame
@@ -372,6 +373,8 @@ class _Rendering:
                 job = self._submit(client, row[self.column], deadline)
                 done["job_id"] = job.job_id
                 finished = client.simulations.wait(job, deadline.remaining(), _PAUSE_SECONDS)
+                if not finished.streams:
+                    raise OdysseyServerError(f"simulation {job.job_id} completed without a stream")
                 done["stream_id"] = finished.streams[0].stream_id
         except OdysseyAuthError:
             raise

@@ -58,8 +58,8 @@ class ViewerStream:
 
     def start(self, prompt: str, *, portrait: bool) -> None:
         """Connects and starts a stream."""
+        self._settle()
         with self._lock:
-            self._settle()
             if self._phase is not Phase.IDLE:
                 raise OdysseyStreamError("a stream runs already; end it first")
             self._phase = Phase.STARTING
@@ -70,7 +70,7 @@ class ViewerStream:
         try:
             self._client.connect(
                 on_stream_error=self._note,
-                on_stream_ended=self._ended,
+                on_stream_ended=self._settle,
                 on_error=self._lost,
                 timeout=CALL_SECONDS,
             )
@@ -85,11 +85,12 @@ class ViewerStream:
             first.milliseconds = (time.monotonic() - sent) * 1000
             first.applied = stream.applied_prompt
             self._stream, self._phase = stream, Phase.LIVE
+        self._settle()  # it may be over already
 
     def interact(self, text: str) -> None:
         """Sends a prompt, and returns when it is acknowledged."""
+        self._settle()
         with self._lock:
-            self._settle()
             if self._phase is not Phase.LIVE:
                 raise OdysseyStreamError("no stream runs; start one first")
             sent = time.monotonic()
@@ -108,8 +109,8 @@ class ViewerStream:
 
     def end(self) -> None:
         """Ends the stream and releases the session; does nothing if there is none."""
+        self._settle()
         with self._lock:
-            self._settle()
             stream = self._stream
             if self._phase is not Phase.LIVE or stream is None:
                 return
@@ -123,8 +124,8 @@ class ViewerStream:
 
     def state(self) -> dict[str, Any]:
         """The state as the page shows it."""
+        self._settle()
         with self._lock:
-            self._settle()
             stream = self._stream
             return {
                 "phase": self._phase.value,
@@ -155,10 +156,19 @@ class ViewerStream:
                 yield part
 
     def _settle(self) -> None:
-        """Notices that the service has ended the stream. Called with the lock held."""
-        if self._phase is Phase.LIVE and self._stream is not None and not self._stream.is_active:
-            self._phase = Phase.IDLE
+        """Disconnects if the service has ended the stream: an idle connection holds a streamer.
+
+        Whoever notices the end first does it: the page, which asks for the state, or the callback.
+        """
+        with self._lock:
+            stream = self._stream
+            if self._phase is not Phase.LIVE or stream is None or stream.is_active:
+                return
+            self._phase = Phase.ENDING
             self._error = self._error or "the stream was ended by the service, or was lost"
+        self._client.disconnect()
+        with self._lock:
+            self._phase = Phase.IDLE
 
     def _note(self, reason: str, message: str) -> None:
         with self._lock:
@@ -167,12 +177,5 @@ class ViewerStream:
     def _lost(self, error: Exception, fatal: bool) -> None:
         """Perhaps after a look at the state that found the stream gone, and not why."""
         with self._lock:
-            if fatal and self._phase in (Phase.LIVE, Phase.IDLE):
+            if fatal and self._phase is not Phase.STARTING:
                 self._error = str(error)
-
-    def _ended(self) -> None:
-        """Ended, by whomever: an idle connection would hold a streamer."""
-        with self._lock:
-            if self._phase is not Phase.LIVE:
-                return
-        self._client.disconnect()

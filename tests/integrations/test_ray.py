@@ -18,6 +18,7 @@ from odyssey.emulator import Emulator, Limits, faults, read_frame_number
 from tests.integrations.rendered import render
 from tests.support.helpers import our_threads, wait_until
 from tests.support.ray_settings import quiet_ray
+from tests.support.servers import KEY, Reply, TinyServer
 
 ray = pytest.importorskip("ray")
 
@@ -241,6 +242,18 @@ def test_a_row_that_fails_leaves_the_others_alone(
     assert (failed["stream_id"], failed["error"].split(":")[0]) == (None, "SimulationFailedError")
     (good,) = [row for row in rows if row["error"] is None]
     assert seen(read_recordings([good["stream_id"]], **service)) == every([good["stream_id"]])
+
+
+def test_a_completed_job_without_streams_is_its_rows_error(cluster: Path) -> None:
+    """Fault: the service completes a job and names no stream of it."""
+    answer = Reply({"job_id": "job-1", "status": "completed", "streams": []})
+    paths = "/simulation-jobs", "/simulation-jobs/job-1"
+    with TinyServer(lambda request: answer if request.path in paths else None) as server:
+        rows = simulate(["A", "B"], 0.5, api_key=KEY, api_url=server.url).take_all()
+    assert [row["prompt"] for row in rows] == ["A", "B"]
+    for row in rows:
+        assert (row["job_id"], row["stream_id"]) == ("job-1", None)
+        assert row["error"] == "OdysseyServerError: simulation job-1 completed without a stream"
 
 
 def test_wrong_arguments() -> None:
