@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from types import TracebackType
 from typing import NoReturn
@@ -14,7 +13,6 @@ from odyssey._images import ImageInput, encode_image
 from odyssey._live import callbacks
 from odyssey._live.live_client import LiveClient
 from odyssey._live.preview import Preview, Previews
-from odyssey._live.provisioning import request_credentials
 from odyssey._live.stream import Stream
 from odyssey._live.telemetry import Telemetry
 from odyssey._rest.client import HttpClient
@@ -172,11 +170,7 @@ class Odyssey(FlatNames):
             json.dumps(client.create_client_credentials().to_dict())    # send this to the program
             ```
         """
-        self._live.check_open()
-        self._settings.require_key()
-        return request_credentials(
-            self._http, self._live.deadline(None), self._settings.queue_timeout, time.sleep
-        )
+        return self._live.create_credentials(self._live.deadline(None))
 
     def disconnect(self) -> None:
         """Ends the stream and the connection and releases the session. Idempotent; never raises.

@@ -5,17 +5,29 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import importlib
+import logging
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from odyssey._checks import check_text, check_timeout
+from odyssey._live.provisioning import (
+    Grant,
+    as_http,
+    as_websocket,
+    ice_servers,
+    request_session,
+    request_token,
+)
+from odyssey._live.session_keeper import RELEASE_TIMEOUT, SessionKeeper
 from odyssey._live.telemetry import Telemetry, reported
 from odyssey._rest.client import HttpClient
-from odyssey._runtime.background import load, run_in_thread
+from odyssey._runtime.background import run_in_thread
 from odyssey._runtime.deadline import WAIT_SLICE, Deadline
 from odyssey._runtime.exit import close_at_exit
 from odyssey._runtime.fork import ForkGuard
@@ -23,6 +35,7 @@ from odyssey.config import Settings
 from odyssey.errors import (
     OdysseyConnectionError,
     OdysseyError,
+    OdysseyRequestError,
     OdysseyStreamError,
     OdysseyTimeoutError,
 )
@@ -37,6 +50,8 @@ if TYPE_CHECKING:
     from odyssey.frames.stats import ClientStats
     from odyssey.models import ClientCredentials, StreamerCapabilities
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 #: Seconds that `disconnect` waits for the media thread, which bounds its own steps below that; one
@@ -46,6 +61,10 @@ DISCONNECT_TIMEOUT = 2.0
 CLOSE_TIMEOUT = 2.9
 #: Seconds that `close` waits for a thread to end.
 JOIN_TIMEOUT = 0.4
+#: Seconds after a call's end in which a session that the service grants yet is kept.
+LATE_ANSWER = 5.0
+#: Seconds that work on a thread has to say by itself that its time is over.
+GRACE = 0.15
 
 
 @attrs.define(eq=False)
@@ -54,8 +73,9 @@ class _Attempt:
 
     connection: Connection
     callbacks: Callbacks
-    cancelled: Future[None] = attrs.field(factory=Future)
+    cancelled: Future[None]  # `disconnect` was called
     capabilities: StreamerCapabilities | None = None
+    grant: Grant | None = None  # the session in use, if the service granted it to this client
 
 
 class LiveClient:
@@ -73,11 +93,13 @@ class LiveClient:
         self.fanout = FrameFanout(frames)
         # Held while one thread connects; the others wait for it with their deadlines.
         self._connecting = threading.Lock()
-        # Guards `_loop`, `_attempt` and `_closed`; nothing waits while holding it.
+        # Guards `_loop`, `_attempt`, `_cancelled` and `_closed`; nothing waits while holding it.
         self._state = threading.Lock()
         self._loop: Portal | None = None
         self._attempt: _Attempt | None = None
+        self._cancelled: Future[None] | None = None  # of the present or last `connect`
         self._closed = False
+        self._sessions = SessionKeeper(http)
 
     def deadline(self, timeout: float | None) -> Deadline:
         """Of a call that was given `timeout`; None: the client's own."""
@@ -157,27 +179,50 @@ class LiveClient:
                 return
             if credentials is None:
                 self._settings.require_key()
-            loop, attempt = self._begin(handlers)
+            loop, attempt = self._begin(handlers, deadline)
             try:
                 self._open(loop, attempt, deadline, credentials)
             except BaseException as exc:
                 self._abort(loop, attempt, exc)
                 raise
 
-    def _begin(self, handlers: Handlers) -> tuple[Portal, _Attempt]:
-        load("odyssey._rtc.connection")
+    def create_credentials(self, deadline: Deadline) -> ClientCredentials:
+        """A session for another program, with its token."""
+        self.check_open()
+        self._settings.require_key()
+        cancelled: Future[None] = Future()
+        grant = self._sessions.take() or self._request_session(cancelled, deadline)
+        try:
+            return request_token(self._http, grant, deadline)
+        except OdysseyRequestError:  # it is not there any more
+            raise
+        except BaseException:
+            self._sessions.keep(grant)
+            raise
+
+    def _begin(self, handlers: Handlers, deadline: Deadline) -> tuple[Portal, _Attempt]:
+        cancelled: Future[None] = Future()
+        with self._state:
+            self._cancelled = cancelled
+        if "odyssey._rtc.connection" not in sys.modules:
+            # On a thread: Ctrl-C in the middle of an import leaves it half done.
+            loading = run_in_thread(
+                lambda: importlib.import_module("odyssey._rtc.connection"), "odyssey-import"
+            )
+            _wait(loading, cancelled, deadline, "aiortc was not loaded in time")
         from odyssey._live.callbacks import Callbacks
         from odyssey._rtc.connection import Connection
         from odyssey._runtime.portal import Portal
 
         with self._state:
             self.check_open()
+            _check(cancelled)
             if self._loop is None:
                 self._loop = Portal("odyssey-media")
                 close_at_exit(self)
             callbacks = Callbacks(handlers)
             connection = Connection(self.fanout, callbacks, self._settings.advanced)
-            self._attempt = _Attempt(connection, callbacks)
+            self._attempt = _Attempt(connection, callbacks, cancelled)
             return self._loop, self._attempt
 
     def _open(
@@ -187,32 +232,71 @@ class LiveClient:
         deadline: Deadline,
         credentials: ClientCredentials | None,
     ) -> None:
-        from odyssey._live.provisioning import (
-            as_http,
-            as_websocket,
-            ice_servers,
-            request_credentials,
+        if credentials is not None:
+            self._connect(loop, attempt, credentials, deadline)
+            return
+        loop.call(
+            attempt.connection.authenticate,
+            deadline=deadline,
+            waiting_for=lambda: "the media thread did not start in time",
         )
+        kept = self._sessions.take()
+        if kept is None or not self._connect_kept(loop, attempt, kept, deadline):
+            grant = self._request_session(attempt.cancelled, deadline)
+            self._connect_granted(loop, attempt, grant, deadline)
 
+    def _connect_kept(
+        self, loop: Portal, attempt: _Attempt, grant: Grant, deadline: Deadline
+    ) -> bool:
+        """False: the service has given the session up by now."""
+        try:
+            self._connect_granted(loop, attempt, grant, deadline)
+        except OdysseyError as exc:
+            if not (attempt.connection.refused or isinstance(exc, OdysseyRequestError)):
+                raise
+            logger.info("the session that was kept is refused; asking for another: %s", exc)
+            attempt.grant = None
+            return False
+        return True
+
+    def _request_session(self, cancelled: Future[None], deadline: Deadline) -> Grant:
+        """Asks for a session; one that is granted when nobody waits any more is kept."""
+        outcome = run_in_thread(
+            lambda: request_session(
+                self._http,
+                deadline,
+                self._settings.queue_timeout,
+                functools.partial(_pause, cancelled),
+                LATE_ANSWER,
+            ),
+            "odyssey-connecting",
+        )
+        try:
+            return _wait(outcome, cancelled, deadline, "could not get a session in time")
+        except BaseException:
+            self._sessions.keep_late(outcome)
+            raise
+
+    def _connect_granted(
+        self, loop: Portal, attempt: _Attempt, grant: Grant, deadline: Deadline
+    ) -> None:
+        attempt.grant = grant
+        asking = run_in_thread(
+            lambda: request_token(self._http, grant, deadline), "odyssey-connecting"
+        )
+        credentials = _wait(asking, attempt.cancelled, deadline, "no session token in time")
+        self._connect(loop, attempt, credentials, deadline)
+
+    def _connect(
+        self, loop: Portal, attempt: _Attempt, credentials: ClientCredentials, deadline: Deadline
+    ) -> None:
         connection = attempt.connection
-        if credentials is None:
-            loop.call(
-                connection.authenticate,
-                deadline=deadline,
-                waiting_for=lambda: "the media thread did not start in time",
-            )
-            queue_timeout = self._settings.queue_timeout
-
-            def request() -> ClientCredentials:
-                pause = functools.partial(_pause, attempt)
-                return request_credentials(self._http, deadline, queue_timeout, pause)
-
-            credentials = _until_cancelled(attempt, request)
         attempt.capabilities = credentials.capabilities
         signaling_url = as_websocket(credentials.signaling_url)
-        servers = _until_cancelled(
-            attempt, lambda: ice_servers(self._http, as_http(signaling_url), deadline)
+        asking = run_in_thread(
+            lambda: ice_servers(self._http, as_http(signaling_url), deadline), "odyssey-connecting"
         )
+        servers = _wait(asking, attempt.cancelled, deadline, "no ICE servers in time")
         loop.call(
             connection.open,
             credentials,
@@ -223,14 +307,22 @@ class LiveClient:
         )
 
     def _abort(self, loop: Portal, attempt: _Attempt, exc: BaseException) -> None:
-        """After a failed or interrupted try: nothing of it stays."""
+        """Cleans up after a failed or interrupted try: its session is released, or else kept."""
         error = exc if isinstance(exc, OdysseyError) else None
         # Ctrl-C is answered at once; the clean-up goes on without its caller.
         seconds = DISCONNECT_TIMEOUT if isinstance(exc, Exception) else 0.3
+        connection, grant = attempt.connection, attempt.grant
+
+        async def abort() -> None:
+            try:
+                await connection.abort(error)
+            finally:
+                if grant is not None and not (connection.released or connection.refused):
+                    self._sessions.keep(grant)
+
         with contextlib.suppress(OdysseyError):
             loop.call(
-                attempt.connection.abort,
-                error,
+                abort,
                 deadline=Deadline.after(seconds),
                 waiting_for=lambda: "cleaning up took too long",
             )
@@ -321,11 +413,15 @@ class LiveClient:
 
     def disconnect(self) -> None:
         """Ends the connection, or a try to connect in another thread. Idempotent; never raises."""
-        loop, attempt = self._loop, self._attempt
-        if loop is None or attempt is None or not self._fork_guard.is_here:
+        if not self._fork_guard.is_here:
             return
-        with contextlib.suppress(InvalidStateError):  # it was called off before
-            attempt.cancelled.set_result(None)
+        with self._state:
+            loop, attempt, cancelled = self._loop, self._attempt, self._cancelled
+        if cancelled is not None:
+            with contextlib.suppress(InvalidStateError):  # it was called off before
+                cancelled.set_result(None)
+        if loop is None or attempt is None:
+            return
         with contextlib.suppress(OdysseyError):
             loop.call(
                 attempt.connection.close,
@@ -351,7 +447,9 @@ class LiveClient:
         with self._state:
             self._closed = True
         self.telemetry.finish()
+        releases = self._sessions.close()
         self.disconnect()
+        concurrent.futures.wait(releases, deadline.within(RELEASE_TIMEOUT))
         with self._state:
             loop, self._loop = self._loop, None
         if loop is not None:
@@ -365,21 +463,29 @@ class LiveClient:
             raise OdysseyError("this client was closed; make a new Odyssey()")
 
 
-def _until_cancelled(attempt: _Attempt, work: Callable[[], T]) -> T:
-    """What `work` returns. `disconnect` in another thread ends the waiting for it at once: the work
-    goes on in a daemon thread, as a request can't be called off, but only until its own deadline.
+def _wait(outcome: Future[T], cancelled: Future[None], deadline: Deadline, too_late: str) -> T:
+    """Waits for work on a thread, which can't be called off, but ends by itself.
+
+    Raises:
+        OdysseyConnectionError: `disconnect` was called in another thread.
+        OdysseyTimeoutError: The deadline passed; work that knows it says so better itself.
     """
-    outcome = run_in_thread(work, "odyssey-connecting")
+    end = deadline.later(GRACE)
     while not outcome.done():
-        either: list[Future[Any]] = [outcome, attempt.cancelled]
-        concurrent.futures.wait(either, WAIT_SLICE, return_when=FIRST_COMPLETED)
-        if attempt.cancelled.done():
-            raise OdysseyConnectionError("disconnected while connecting")
+        either: list[Future[Any]] = [outcome, cancelled]
+        concurrent.futures.wait(either, end.within(WAIT_SLICE), return_when=FIRST_COMPLETED)
+        _check(cancelled)
+        if end.passed() and not outcome.done():
+            raise OdysseyTimeoutError(too_late)
     return outcome.result()
 
 
-def _pause(attempt: _Attempt, seconds: float) -> None:
+def _pause(cancelled: Future[None], seconds: float) -> None:
     """Sleeps in the queue, until `disconnect` is called elsewhere."""
-    concurrent.futures.wait([attempt.cancelled], seconds)
-    if attempt.cancelled.done():
+    concurrent.futures.wait([cancelled], seconds)
+    _check(cancelled)
+
+
+def _check(cancelled: Future[None]) -> None:
+    if cancelled.done():
         raise OdysseyConnectionError("disconnected while connecting")

@@ -29,6 +29,8 @@ MOST_REGIONS = 32
 CONFIG_DEADLINE = 3.0
 #: Seconds between two requests for a free streamer.
 QUEUE_INTERVAL = 1.0
+#: Seconds for which a session can be connected to; the service keeps it for ten minutes.
+GRANT_LIFE = 540.0
 
 
 @attrs.frozen
@@ -40,37 +42,70 @@ class IceServer:
     credential: str | None = attrs.field(default=None, repr=False)
 
 
+@attrs.frozen
+class Grant:
+    """A session that the service granted; with a token one can connect to it.
+
+    Attributes:
+        expiry: When the service gives it to somebody else, if nobody connects until then.
+    """
+
+    session_id: str
+    signaling_url: str
+    capabilities: StreamerCapabilities | None
+    expiry: Deadline = attrs.field(factory=lambda: Deadline.after(GRANT_LIFE))
+
+
 def request_credentials(
     http: HttpClient,
     deadline: Deadline,
     queue_timeout: float | None,
     wait: Callable[[float], None],
 ) -> ClientCredentials:
-    """Requests a session and its token.
+    """Requests a session and its token; arguments as `request_session`."""
+    return request_token(http, request_session(http, deadline, queue_timeout, wait), deadline)
+
+
+def request_session(
+    http: HttpClient,
+    deadline: Deadline,
+    queue_timeout: float | None,
+    wait: Callable[[float], None],
+    late: float = 0.0,
+) -> Grant:
+    """Requests a session.
 
     Args:
         queue_timeout: seconds to wait for a free streamer; None for the deadline only.
         wait: sleeps so many seconds between two requests for a streamer; it may raise to stop.
+        late: seconds after the deadline in which an answer that is on its way is still taken.
     """
     latencies = region_latencies(http, deadline)
-    session = _request_session(http, latencies, deadline, queue_timeout, wait)
+    session = _request_session(http, latencies, deadline, queue_timeout, wait, late)
+    capabilities = session.data.get("capabilities")
+    return Grant(
+        session.text("session_id"),
+        session.text("signalling_url"),
+        None if capabilities is None else StreamerCapabilities.from_json(capabilities),
+    )
+
+
+def request_token(http: HttpClient, grant: Grant, deadline: Deadline) -> ClientCredentials:
+    """Requests the token that lets one connect to a session."""
     answer = http.post(
         "/sessions/token",
-        {"session_id": session.text("session_id")},
+        {"session_id": grant.session_id},
         deadline,
         "could not get a session token",
         repeatable=True,
     )
     token = Fields.read(answer.json("the session token"), "the session token")
-    capabilities = session.data.get("capabilities")
     try:
         return ClientCredentials(
-            signaling_url=session.text("signalling_url"),
+            signaling_url=grant.signaling_url,
             session_token=token.text("session_token"),
             expires_in=token.integer("expires_in", 600),
-            capabilities=(
-                None if capabilities is None else StreamerCapabilities.from_json(capabilities)
-            ),
+            capabilities=grant.capabilities,
         )
     except ValueError as exc:
         raise wrong_answer("the session token", str(exc)) from None
@@ -123,13 +158,14 @@ def _request_session(
     deadline: Deadline,
     queue_timeout: float | None,
     wait: Callable[[float], None],
+    late: float,
 ) -> Fields:
     """Asks until a streamer is free, or the time of the queue or of the call is over."""
     body: dict[str, Any] = {"region_latencies": latencies} if latencies else {}
     queue = deadline if queue_timeout is None else deadline.sooner(queue_timeout)
     operation = "could not get a session"
     while True:
-        answer = http.post_raw("/sessions/request", body, deadline, operation)
+        answer = http.post_raw("/sessions/request", body, deadline.later(late), operation)
         if answer.status != 503:
             raise_for_status(answer, operation)
             return Fields.read(answer.json("the session"), "the session")

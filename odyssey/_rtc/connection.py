@@ -55,6 +55,10 @@ class Connection:
 
     The coroutines run on the media thread, and everything but `frames_received` is changed there
     only. Other threads read the public attributes: each is one value, replaced as a whole.
+
+    Attributes:
+        released: The service was told that the session is free again.
+        refused: The service won't connect the session, however often it is tried.
     """
 
     def __init__(self, fanout: FrameFanout, listener: Listener, advanced: AdvancedConfig) -> None:
@@ -62,6 +66,8 @@ class Connection:
         self.session_id: str | None = None
         self.failure: OdysseyError | None = None
         self.frames_received = 0
+        self.released = False
+        self.refused = False
         self._fanout = fanout
         self._listener = listener
         self._retry_delays = advanced.retry_delays()
@@ -80,7 +86,13 @@ class Connection:
     # Connecting.
 
     async def authenticate(self) -> None:
-        """The REST API is being asked for a session, by the caller's thread."""
+        """The REST API is being asked for a session, by the caller's thread.
+
+        Raises:
+            OdysseyConnectionError: `close` came first.
+        """
+        if self._teardown is not None:
+            raise _disconnected()
         self._set_status(ConnectionStatus.AUTHENTICATING)
 
     async def open(
@@ -88,7 +100,10 @@ class Connection:
     ) -> None:
         """Connects, trying again as configured; returns when the connection is ready.
 
-        `base_url` is the signaling address as ws(s).
+        After it has failed it may be called again, with another session.
+
+        Args:
+            base_url: The signaling address as ws(s).
 
         Raises:
             OdysseyAuthError, OdysseyConnectionError: it failed for good.
@@ -98,7 +113,10 @@ class Connection:
         self.session_id = credentials.session_id
         self._opening = asyncio.current_task()
         try:
-            self._set_status(ConnectionStatus.CONNECTING)
+            await self._drop(say_goodbye=True)
+            self.released = self.refused = False
+            if self.status is not ConnectionStatus.RECONNECTING:
+                self._set_status(ConnectionStatus.CONNECTING)
             await self._attempts(credentials, base_url, servers)
         except asyncio.CancelledError:
             if self._teardown is not None:
@@ -127,6 +145,7 @@ class Connection:
                 return
             delay = None if refused.final else next(delays, None)
             if delay is None:
+                self.refused = refused.final
                 raise refused.error
             logger.info("connecting failed (%s); trying again in %.1f s", refused.error, delay)
             self._set_status(ConnectionStatus.RECONNECTING, str(refused.error))
@@ -342,6 +361,7 @@ class Connection:
             closing.append(asyncio.ensure_future(peer.close()))
         if closing:
             await _bounded(closing)
+        self.released = self.released or (signaling is not None and signaling.said_goodbye)
         await self._tasks.cancel(CLOSE_TIMEOUT)
 
     def _set_status(self, status: ConnectionStatus, message: str | None = None) -> None:

@@ -31,6 +31,8 @@ LONGEST_MESSAGE = 64 * 1024 * 1024
 #: Characters of a message that is read: reading 64 MB of JSON takes half a second, in which nothing
 #: else happens on the loop.
 LONGEST_READ = 1024 * 1024
+#: Seconds that a session that is given back waits for its offer.
+RELEASE_GRACE = 1.0
 CLEAN_CODES = frozenset({1000, 1001})
 
 # websockets logs the request line, and so the token, and every message at DEBUG.
@@ -62,9 +64,14 @@ class TooLarge:
 
 
 class Signaling:
-    """An open signaling socket. Used on the media thread only."""
+    """An open signaling socket. Used on the media thread only.
+
+    Attributes:
+        said_goodbye: Whether the service was told that its session is free again.
+    """
 
     def __init__(self, socket: ClientConnection) -> None:
+        self.said_goodbye = False
         self._socket = socket
 
     @classmethod
@@ -148,10 +155,26 @@ class Signaling:
             if say_goodbye and self.close_code is None:
                 with contextlib.suppress(OdysseyConnectionError):
                     await self.send(messages.client_disconnecting())
+                    self.said_goodbye = True
             await self._socket.close()
         finally:
             # After a cancelled closing the transport would linger until its peer reacts.
             self._socket.transport.abort()
+
+
+async def release(base_url: str, session_id: str, token: str, seconds: float) -> None:
+    """Gives a session back that nobody is connected to.
+
+    Raises:
+        OdysseyAuthError, OdysseyConnectionError: The signaling server did not let us in.
+    """
+    signaling = await Signaling.open(base_url, session_id, token, seconds)
+    if isinstance(signaling, Refused):
+        raise signaling.error
+    # The server may read only after its offer, and see nothing of a goodbye before that.
+    with contextlib.suppress(TimeoutError, StopAsyncIteration):
+        await asyncio.wait_for(anext(signaling.messages()), RELEASE_GRACE)
+    await signaling.close(say_goodbye=True)
 
 
 def _refused(error: OdysseyError, cause: BaseException, *, final: bool) -> Refused:

@@ -1,0 +1,96 @@
+"""Sessions that a failed call was granted: kept for the next call, or released."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from concurrent.futures import Future
+
+from odyssey._live.provisioning import Grant, as_websocket, request_token
+from odyssey._rest.client import HttpClient
+from odyssey._runtime.background import run_in_thread
+from odyssey._runtime.deadline import Deadline
+from odyssey.errors import OdysseyError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that releasing a session may take.
+RELEASE_TIMEOUT = 2.0
+#: Seconds that ending the loop for it may take.
+STOP_TIMEOUT = 0.4
+
+
+class SessionKeeper:
+    """Keeps sessions that nobody uses, as each counts against the account's limit.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+        # Guards `_kept` and `_closed`; nothing waits while holding it.
+        self._lock = threading.Lock()
+        self._kept: list[Grant] = []
+        self._closed = False
+
+    def keep(self, grant: Grant) -> None:
+        """Keeps a session for the next `take`; after `close` releases it instead."""
+        with self._lock:
+            if not self._closed:
+                self._kept.append(grant)
+                return
+        self._release(grant)
+
+    def keep_late(self, outcome: Future[Grant]) -> None:
+        """Keeps the session of a request that nobody waits for any more, once it is granted."""
+
+        def done(outcome: Future[Grant]) -> None:
+            if outcome.exception() is None:
+                logger.debug("a session was granted after its call was over; it is kept")
+                self.keep(outcome.result())
+
+        outcome.add_done_callback(done)
+
+    def take(self) -> Grant | None:
+        """Hands out the session kept last, if there is one whose time is not over."""
+        with self._lock:
+            self._kept = [grant for grant in self._kept if not grant.expiry.passed()]
+            return self._kept.pop() if self._kept else None
+
+    def close(self) -> list[Future[None]]:
+        """Begins to release what is kept. Idempotent.
+
+        Returns:
+            For each session, what is done when it is released, or `RELEASE_TIMEOUT` is over.
+        """
+        with self._lock:
+            self._closed = True
+            kept, self._kept = self._kept, []
+        return [self._release(grant) for grant in kept if not grant.expiry.passed()]
+
+    def _release(self, grant: Grant) -> Future[None]:
+        return run_in_thread(functools.partial(_release, self._http, grant), "odyssey-release")
+
+
+def _release(http: HttpClient, grant: Grant) -> None:
+    """Connects to the session and says goodbye: there is no other way to give it back."""
+    from odyssey._rtc.signaling import release
+    from odyssey._runtime.portal import Portal
+
+    deadline = Deadline.after(RELEASE_TIMEOUT)
+    try:
+        credentials = request_token(http, grant, deadline)
+        url = as_websocket(credentials.signaling_url)
+        portal = Portal("odyssey-release-loop")
+        try:
+            portal.call(
+                release,
+                *(url, credentials.session_id, credentials.session_token, RELEASE_TIMEOUT),
+                deadline=deadline,
+                waiting_for=lambda: "the signaling server did not answer in time",
+            )
+        finally:
+            portal.stop(STOP_TIMEOUT)
+    except OdysseyError as exc:
+        logger.info("a session could not be released, and counts until it times out: %s", exc)

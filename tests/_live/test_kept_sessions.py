@@ -1,0 +1,131 @@
+"""A connect that fails leaves no session behind that counts against the account's limit."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+import attrs
+import pytest
+
+from odyssey import AdvancedConfig, Odyssey, OdysseyConnectionError, OdysseyTimeoutError
+from odyssey._live import session_keeper
+from odyssey._live.provisioning import Grant
+from odyssey._runtime.deadline import Deadline
+from odyssey.emulator import Emulator, faults
+from tests.support.helpers import in_thread, wait_until
+
+#: Faults that a connect fails of after its session was granted.
+LATE_TOKEN = faults.HttpDelay(path="/sessions/token", seconds=1.5)
+LATE_SESSION = faults.HttpDelay(path="/sessions/request", seconds=1.5)
+LATE_CONFIG = faults.HttpDelay(path="*/config", seconds=1.5)
+AFTER_THE_GRANT = [
+    LATE_SESSION,
+    LATE_TOKEN,
+    LATE_CONFIG,
+    faults.SocketRefused(status=503),
+    faults.SocketDroppedBeforeOffer(code=None),
+    faults.SocketDroppedBeforeOffer(code=1011),
+    faults.NoOffer(),
+    faults.NoTrack(),
+    faults.NoChannel(),
+    faults.ErrorInsteadOfOffer(),
+]
+
+
+def one_session_only(emulator: Emulator) -> None:
+    """A session that is left behind lets nobody connect any more."""
+    emulator.limits = attrs.evolve(emulator.limits, concurrent_streams=1)
+
+
+@pytest.mark.parametrize("fault", AFTER_THE_GRANT, ids=repr)
+def test_the_next_connect_finds_the_account_free(emulator: Emulator, fault: faults.Fault) -> None:
+    one_session_only(emulator)
+    advanced = AdvancedConfig(max_retries=1, initial_retry_delay_ms=50)
+    with Odyssey(emulator.api_key, api_url=emulator.url, advanced=advanced) as client:
+        # Loaded before: else that takes the time of the first call.
+        client.connect(timeout=15)
+        client.disconnect()
+        emulator.faults.inject(fault)
+        with pytest.raises(OdysseyConnectionError):
+            client.connect(timeout=0.8)
+        for _ in range(2):
+            wait_until(nothing_under_way)
+            with contextlib.suppress(OdysseyConnectionError):  # a kept session is not asked for
+                client.connect(timeout=0.8)
+            client.disconnect()
+        emulator.faults.clear()
+        wait_until(nothing_under_way)
+        assert client.connect(timeout=10).is_connected
+
+
+def nothing_under_way() -> bool:
+    """What the failed call began has ended."""
+    names = ("odyssey-connecting", "odyssey-release")
+    return not any(thread.name.startswith(names) for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    "fault", [LATE_SESSION, LATE_TOKEN, LATE_CONFIG, faults.SocketRefused(status=503)], ids=repr
+)
+def test_closing_releases_what_was_kept(emulator: Emulator, fault: faults.Fault) -> None:
+    """Also where each try is another client's."""
+    one_session_only(emulator)
+    for _ in range(3):
+        emulator.faults.inject(fault)
+        with Odyssey(emulator.api_key, api_url=emulator.url) as client:
+            with pytest.raises(OdysseyConnectionError):
+                client.connect(timeout=0.8)
+            emulator.faults.clear()
+        wait_until(nothing_under_way)
+    with Odyssey(emulator.api_key, api_url=emulator.url) as client:
+        assert client.connect(timeout=10).is_connected
+
+
+@pytest.mark.parametrize("fault", [LATE_SESSION, LATE_TOKEN, LATE_CONFIG], ids=repr)
+def test_disconnecting_meanwhile(client: Odyssey, emulator: Emulator, fault: faults.Fault) -> None:
+    one_session_only(emulator)
+    emulator.faults.inject(fault, times=1)
+    connecting = in_thread(client.connect)
+    wait_until(lambda: not emulator.faults.active)
+    client.disconnect()
+    with pytest.raises(OdysseyConnectionError, match="disconnected while connecting"):
+        connecting.result(5)
+    wait_until(nothing_under_way)
+    assert client.connect(timeout=10).is_connected
+
+
+def test_credentials_that_came_too_late(emulator: Emulator) -> None:
+    one_session_only(emulator)
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=0.8) as client:
+        for fault in (LATE_SESSION, LATE_TOKEN):
+            emulator.faults.inject(fault, times=1)
+            with pytest.raises(OdysseyTimeoutError):
+                client.create_client_credentials()
+            wait_until(nothing_under_way)
+        credentials = client.create_client_credentials()
+    with Odyssey(api_url=emulator.url) as other:
+        assert other.connect_with_credentials(credentials).is_connected
+
+
+def test_a_session_that_the_service_gave_up_is_replaced(
+    client: Odyssey, emulator: Emulator
+) -> None:
+    emulator.faults.inject(LATE_CONFIG, times=1)
+    with pytest.raises(OdysseyTimeoutError):
+        client.connect(timeout=0.8)
+    emulator.limits = attrs.evolve(emulator.limits, session_token_seconds=0.2)
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 0.3)
+    emulator.limits = attrs.evolve(emulator.limits, session_token_seconds=600)
+    assert client.connect(timeout=10).is_connected
+
+
+def test_one_whose_time_is_over_is_not_used(client: Odyssey) -> None:
+    keeper = session_keeper.SessionKeeper(client._http)
+    young = Grant("young", "ws://127.0.0.1:1", None)
+    keeper.keep(young)
+    keeper.keep(Grant("old", "ws://127.0.0.1:1", None, Deadline.after(0)))
+    assert keeper.take() is young
+    assert keeper.take() is None
