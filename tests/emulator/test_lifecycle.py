@@ -144,7 +144,7 @@ def test_the_end_of_the_program_closes_it(make_emulator: Make, tmp_path: Path) -
     """A stream, its playlist and a simulation are under way."""
     folder, temporary = tmp_path / "kept", tmp_path / "temporary"
     temporary.mkdir()
-    program = [sys.executable, "-X", "dev", "-c", ENDS, str(folder)]
+    program = [sys.executable, "-W", "always::ResourceWarning", "-c", ENDS, str(folder)]
     environment = {**os.environ, "TMPDIR": str(temporary)}
     done = subprocess.run(
         program, capture_output=True, text=True, timeout=60, check=False, env=environment
@@ -159,7 +159,7 @@ def test_the_end_of_the_program_closes_it(make_emulator: Make, tmp_path: Path) -
 
 def test_the_end_of_the_program_removes_what_nobody_keeps(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    program = [sys.executable, "-X", "dev", "-c", ENDS]
+    program = [sys.executable, "-W", "always::ResourceWarning", "-c", ENDS]
     done = subprocess.run(
         program, capture_output=True, text=True, timeout=60, check=False, env=environment
     )

@@ -7,7 +7,6 @@ import base64
 import io
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import av
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image
 
 from odyssey.emulator import Emulator, read_frame_number
 from odyssey.emulator.service import Service
+from odyssey.emulator.workers import Workers
 from tests.emulator.conftest import Complaints
 from tests.emulator.raw_client import Client, Frame, Rest, connected, signaling
 
@@ -290,7 +290,7 @@ async def test_fault_a_lost_socket_while_a_busy_machine_ends_the_stream(
     """The recording is finished all the same, and the stream no longer counts as running."""
     complaints.expected.append("a request took longer")
 
-    def painter(service: Service) -> ThreadPoolExecutor:
+    def painter(service: Service) -> Workers:
         (connection,) = service._live()
         return connection._streamer._painter
 
@@ -300,7 +300,7 @@ async def test_fault_a_lost_socket_while_a_busy_machine_ends_the_stream(
         busy = emulator._call(painter)
         sleeping = busy.submit(time.sleep, 2.0)
         # The next picture waits for it.
-        await client.until(lambda: sleeping.running() and busy._work_queue.qsize())
+        await client.until(lambda: sleeping.running() and busy._jobs.qsize())
         client.tell("interactive_stream_end")
         await client.until(lambda: emulator.connections[0].stream_id is None)
         emulator.faults.cut_sockets()
