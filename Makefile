@@ -16,7 +16,7 @@ BENCH_ARGS ?=
 SOAK_ARGS ?=
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 PYTEST := $(BIN)/python -m pytest
 #: Tests that don't measure time share the processors.

@@ -272,10 +272,10 @@ def test_no_repr_shows_the_key() -> None:
 def test_constructing_does_no_io_and_starts_no_thread() -> None:
     script = """
 import sys, threading
-import odyssey
+from odyssey import Odyssey
 did = []
 sys.addaudithook(lambda event, args: did.append(event) if event.startswith("socket.") else None)
-client = odyssey.Odyssey("ody_key", api_url="http://127.0.0.1:9")
+client = Odyssey("ody_key", api_url="http://127.0.0.1:9")
 client.frames, client.stats, client.recordings, client.capabilities, repr(client)
 print(did, threading.active_count())
 """
