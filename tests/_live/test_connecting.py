@@ -295,6 +295,7 @@ def test_fault_failing_config(emulator: Emulator) -> None:
         assert client.connect().is_connected
 
 
+@pytest.mark.timing
 def test_fault_odd_ice_servers(emulator: Emulator) -> None:
     servers: list[dict[str, object]] = [
         {"url": "stun:127.0.0.1:9"},

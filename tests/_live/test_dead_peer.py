@@ -26,6 +26,8 @@ from odyssey import (
 from odyssey.emulator import Emulator, faults
 from tests.support.helpers import in_thread, wait_until
 
+pytestmark = pytest.mark.timing
+
 #: Seconds within which a dead peer is noticed, and what a busy machine may add.
 NOTICED = 3.0
 BUSY = 1.5

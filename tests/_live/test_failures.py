@@ -296,6 +296,7 @@ def test_what_waits_while_disconnecting(connected: Odyssey, emulator: Emulator) 
     assert isinstance(reading.result(5), list)
 
 
+@pytest.mark.timing
 def test_fault_frozen_service_does_not_hold_up_disconnecting(
     connected: Odyssey, emulator: Emulator
 ) -> None:
@@ -306,6 +307,7 @@ def test_fault_frozen_service_does_not_hold_up_disconnecting(
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.timing
 def test_the_emulator_dies(client: Odyssey) -> None:
     with Emulator() as emulator:
         with Odyssey(emulator.api_key, api_url=emulator.url, timeout=10) as other:

@@ -118,6 +118,7 @@ def test_without_regions_the_field_is_omitted(
     assert credentials.session_id == "session-1"
 
 
+@pytest.mark.timing
 def test_regions_are_measured_side_by_side_within_a_second(make: Make) -> None:
     """Twelve that hang, each in its own way, take no longer than one; the good one counts."""
     over = threading.Event()
@@ -148,6 +149,7 @@ def test_regions_are_measured_side_by_side_within_a_second(make: Make) -> None:
         wait_until(no_threads_left)
 
 
+@pytest.mark.timing
 def test_a_regions_call_that_hangs_costs_a_second_at_most(emulator: Emulator, make: Make) -> None:
     emulator.faults.inject(faults.HttpDelay(path="/regions", seconds=5), times=1)
     http = make(emulator.url, emulator.api_key)
@@ -157,6 +159,7 @@ def test_a_regions_call_that_hangs_costs_a_second_at_most(emulator: Emulator, ma
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.timing
 def test_regions_take_no_longer_than_the_call(make: Make) -> None:
     over = threading.Event()
     with Service() as service, raw_server(lambda _: over.wait(10)) as silent:
@@ -198,6 +201,7 @@ def test_the_queue_is_asked_again_until_a_streamer_is_free(
     assert credentials.capabilities == StreamerCapabilities(image_to_video=True)
 
 
+@pytest.mark.timing
 def test_the_queue_timeout(emulator: Emulator, make: Make) -> None:
     emulator.faults.inject(faults.QueueBusy())
     http = make(emulator.url, emulator.api_key)
@@ -363,6 +367,7 @@ def test_going_on_without_ice_servers(
     assert "going on without ICE servers" in caplog.text
 
 
+@pytest.mark.timing
 def test_an_ice_configuration_that_hangs(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_sessions, "CONFIG_DEADLINE", 0.2)
     over = threading.Event()

@@ -63,6 +63,7 @@ def test_a_frame_callback_may_call_any_method(client: Odyssey, emulator: Emulato
     assert emulator.connections[0].prompts == ("A cat", "from the frames", "from the frames")
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("callback", ["on_stream_started", "on_video_frame", "on_status_change"])
 @pytest.mark.parametrize("ending", ["disconnect", "close"])
 def test_a_callback_may_end_it(
@@ -175,6 +176,7 @@ def connecting(client: Odyssey, emulator: Emulator) -> Future[object]:
     return outcome
 
 
+@pytest.mark.timing
 def test_fault_no_offer_other_calls_while_connecting(
     client: Odyssey, connecting: Future[object]
 ) -> None:
@@ -199,6 +201,7 @@ def test_fault_no_offer_other_calls_while_connecting(
     assert isinstance(connecting.exception(5), OdysseyConnectionError)
 
 
+@pytest.mark.timing
 def test_fault_no_offer_closing_while_connecting(
     client: Odyssey, connecting: Future[object], emulator: Emulator
 ) -> None:
@@ -230,6 +233,7 @@ def outcomes(calls: dict[str, Callable[[], object]]) -> dict[str, Future[object]
     return {name: in_thread(call) for name, call in calls.items()}
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("ending", ["disconnect", "close"])
 def test_those_who_wait_for_a_stream(connected: Odyssey, emulator: Emulator, ending: str) -> None:
     emulator.faults.inject(faults.WithholdReply(type="stream_started"))
@@ -261,6 +265,7 @@ def test_those_who_wait_for_a_stream(connected: Odyssey, emulator: Emulator, end
     assert stopped["read"].result(0) == stopped["capture"].result(0) == (False, None)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("ending", ["disconnect", "close"])
 def test_those_who_wait_in_a_stream(connected: Odyssey, emulator: Emulator, ending: str) -> None:
     connected.start_stream("A cat")
@@ -315,6 +320,7 @@ def test_closing_ends_the_waiting_for_what_needs_no_connection(
 # After closing.
 
 
+@pytest.mark.timing
 def test_after_close_every_call_raises_at_once(client: Odyssey, tmp_path: Path) -> None:
     credentials = client.create_client_credentials()
     client.connect()

@@ -157,6 +157,7 @@ def test_the_streams_end_is_a_clean_end(
     assert client.is_connected
 
 
+@pytest.mark.timing
 def test_leaving(on_air: BroadcastInfo, emulator: Emulator) -> None:
     gone: list[None] = []
     watching = watch(on_air, on_disconnected=lambda: gone.append(None))
@@ -185,6 +186,7 @@ def test_ten_times_leave_nothing(on_air: BroadcastInfo, emulator: Emulator) -> N
     wait_until(lambda: len(open_sockets()) <= len(sockets))
 
 
+@pytest.mark.timing
 def test_leaving_a_dead_service_is_bounded(
     watching: SpectatorConnection, emulator: Emulator
 ) -> None:
@@ -228,6 +230,7 @@ def test_two_threads_leave_at_once(watching: SpectatorConnection) -> None:
 # Callbacks.
 
 
+@pytest.mark.timing
 def test_a_slow_callback_delays_nothing(on_air: BroadcastInfo) -> None:
     seen: list[int] = []
     threads: set[str] = set()

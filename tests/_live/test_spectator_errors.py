@@ -104,6 +104,7 @@ def test_nobody_there() -> None:
         connect_to_stream(f"http://127.0.0.1:{free_port()}/x", TOKEN)
 
 
+@pytest.mark.timing
 def test_no_answer_in_time(on_air: BroadcastInfo, emulator: Emulator) -> None:
     emulator.faults.inject(faults.HttpDelay(path="*/whep", seconds=5))
     began = time.monotonic()
@@ -141,6 +142,7 @@ def test_without_ice_servers(
         assert watching.frames.get()
 
 
+@pytest.mark.timing
 def test_the_ice_servers_are_used(
     on_air: BroadcastInfo, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +281,7 @@ def test_the_token_is_nowhere(
     assert not [text for text in texts if on_air.spectator_token in text]
 
 
+@pytest.mark.timing
 def test_a_program_that_ends_while_it_watches(on_air: BroadcastInfo, emulator: Emulator) -> None:
     code = textwrap.dedent(
         """

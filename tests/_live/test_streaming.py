@@ -193,6 +193,7 @@ def test_rewritten_prompts(emulator: Emulator) -> None:
             assert answer == client.last_applied_prompt
 
 
+@pytest.mark.timing
 def test_a_slow_callback_delays_nothing_but_itself(client: Odyssey) -> None:
     seen: list[int] = []
 

@@ -90,6 +90,7 @@ def test_a_failed_connect_is_told(telling: Odyssey, emulator: Emulator) -> None:
     assert emulator.telemetry[0]["error"] == "OdysseyAuthError"
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     "fault",
     [
@@ -146,6 +147,7 @@ def posting(answer: Callable[[Request], Reply | None]) -> tuple[TinyServer, tele
     return server, telemetry.Telemetry(HttpClient(server.url, lambda: "ody_key"), enabled=True)
 
 
+@pytest.mark.timing
 def test_recording_never_waits_and_the_line_is_bounded() -> None:
     asked, go_on = threading.Event(), threading.Event()
 

@@ -26,6 +26,8 @@ from tests.support.helpers import wait_until
 from tests.support.networks import LATE, Resolver, black_holes, resolver
 from tests.support.servers import KEY, Make, Reply, TinyServer, always, make, raw_server, soon
 
+pytestmark = pytest.mark.timing
+
 __all__ = ["make", "resolver"]
 
 TIME = 0.6

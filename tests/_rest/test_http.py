@@ -247,6 +247,7 @@ def test_retry_after_is_waited_for(make: Make) -> None:
     assert times[1] - times[0] >= 0.19
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("date", [False, True])
 def test_retry_after_beyond_the_deadline_is_not(make: Make, date: bool) -> None:
     value = email.utils.formatdate(time.time() + 3600, usegmt=True) if date else "3600"

@@ -45,6 +45,7 @@ def slow(emulator: Emulator, path: str) -> None:
     emulator.faults.inject(faults.HttpDelay(path=path, seconds=5), times=1)
 
 
+@pytest.mark.timing
 def test_an_answer_that_does_not_come(emulator: Emulator, make: Make) -> None:
     http = make(emulator.url, emulator.api_key)
     http.bearer(soon())
@@ -62,6 +63,7 @@ def test_no_time_left_sends_nothing(make: Make) -> None:
         assert server.requests == []
 
 
+@pytest.mark.timing
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's way with a full backlog")
 def test_a_connection_that_is_not_made(make: Make) -> None:
     with contextlib.ExitStack() as stack:
@@ -87,6 +89,7 @@ DRIBBLES = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("where", DRIBBLES)
 def test_a_server_that_dribbles_is_left_at_the_deadline(make: Make, where: str) -> None:
     """Each byte comes in time, the answer does not."""

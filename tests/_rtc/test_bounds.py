@@ -32,6 +32,8 @@ from odyssey._runtime.portal import Portal
 from tests.fuzz.test_connection import CANDIDATE, Nobody, answer_to, credentials, offer_sdp
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.timing
+
 TIMEOUT = 2.0
 #: How late a call may be, as the contract has it, and what a busy machine takes besides.
 LATE = 0.5

@@ -13,7 +13,7 @@ from odyssey.emulator import Emulator, faults, read_frame_number
 from odyssey.emulator.encoder import FrameEncoder
 from odyssey.emulator.settings import Codec
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.timing, pytest.mark.live]
 
 #: Seconds from a loss to the next picture: to notice it, to ask, and the next frame's time.
 BACK_WITHIN = 0.3

@@ -13,6 +13,8 @@ from odyssey._rtc import silence
 from odyssey._rtc.silence import SilenceWatch
 from odyssey.config import DEFAULT_FRAME_TIMEOUT
 
+pytestmark = pytest.mark.timing
+
 PATIENCE = 0.2
 
 

@@ -24,6 +24,8 @@ from odyssey.emulator import Emulator
 from tests._rtc.test_window import pretend_installed
 from tests.support.programs import run
 
+pytestmark = pytest.mark.timing
+
 HOUR, DAY, YEAR = 3600.0, 86_400.0, 365 * 86_400.0
 
 # Client, spectator and emulator in one process, whose clock is set.

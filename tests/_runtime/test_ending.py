@@ -12,6 +12,8 @@ from odyssey.emulator import Emulator
 from tests.support.helpers import wait_until
 from tests.support.programs import Program, run
 
+pytestmark = pytest.mark.timing
+
 #: Seconds that ending may take, and what an interpreter takes by itself on a busy machine.
 ENDED = 3.0
 BUSY = 1.5

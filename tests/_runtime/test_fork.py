@@ -12,7 +12,10 @@ from odyssey.emulator import Emulator
 from tests.support.helpers import wait_until
 from tests.support.programs import run
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+pytestmark = [
+    pytest.mark.timing,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system"),
+]
 
 #: Seconds in which a child is told; on a machine that is busy.
 AT_ONCE = 1.0

@@ -15,7 +15,10 @@ from odyssey.emulator import Emulator, faults
 from tests.support.helpers import wait_until
 from tests.support.programs import Program
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C")
+pytestmark = [
+    pytest.mark.timing,
+    pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C"),
+]
 
 #: Seconds for the exception, for what `with` does afterwards, and what a busy machine adds to each.
 RAISED = 1.0

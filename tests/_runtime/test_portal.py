@@ -71,6 +71,7 @@ def test_the_exception_comes_back(loop: Portal) -> None:
     assert caught.value is failure
 
 
+@pytest.mark.timing
 def test_a_time_out_cancels_the_work_and_lets_it_clean_up(loop: Portal) -> None:
     """Not only the waiting ends: the coroutine is over when the call returns."""
     said: list[str] = []
@@ -90,6 +91,7 @@ def test_a_time_out_cancels_the_work_and_lets_it_clean_up(loop: Portal) -> None:
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.timing
 def test_work_that_will_not_end_holds_nobody_up(loop: Portal) -> None:
     released = threading.Event()
 
@@ -160,6 +162,7 @@ def test_a_blocking_call_on_the_loop_is_refused_at_once(loop: Portal) -> None:
     assert not isinstance(caught.value, OdysseyTimeoutError)
 
 
+@pytest.mark.timing
 def test_a_callable_that_raises_before_it_is_a_coroutine(loop: Portal) -> None:
     failure = ValueError("mine")
 

@@ -25,6 +25,7 @@ def _frames_of(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
+@pytest.mark.timing
 def test_steers_and_saves(cli: CommandLine, emulator: Emulator) -> None:
     cli.use(emulator)
     result = cli.run(

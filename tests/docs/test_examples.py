@@ -44,6 +44,9 @@ SAYS = {
 #: What an example needs that is not installed everywhere.
 NEEDS = {"ray_pipeline.py": ("ray",), "torch_pipeline.py": ("torch",)}
 
+#: What counts on getting every frame in time.
+KEEP_UP = {"restart_after_limit.py", "show_and_record.py"}
+
 #: Those that are no programs, or want keys pressed.
 OTHERS = {"service.py", "keyboard_control.py"}
 
@@ -57,7 +60,9 @@ def environment(temporary: Path) -> dict[str, str]:
 
 def _programs() -> Iterator[object]:
     for name in sorted({path.name for path in FOLDER.glob("*.py")} - OTHERS):
-        yield pytest.param(name, marks=[pytest.mark.slow] if name in NEEDS else [])
+        marks = [pytest.mark.slow] if name in NEEDS else []
+        marks += [pytest.mark.timing] if name in KEEP_UP else []
+        yield pytest.param(name, marks=marks)
 
 
 @pytest.mark.parametrize("name", [*_programs()])

@@ -119,6 +119,7 @@ def test_ipv6(make_emulator: Make) -> None:
         assert rest.request_session()["signalling_url"].startswith("ws://[::1]:")
 
 
+@pytest.mark.timing
 async def test_closing_ends_streams_and_keeps_their_recordings(
     make_emulator: Make, tmp_path: Path
 ) -> None:
@@ -179,6 +180,7 @@ def test_the_end_of_a_forked_child_leaves_it_alone(emulator: Emulator, rest: Res
     assert rest.get("/regions").ok
 
 
+@pytest.mark.timing
 async def test_closing_with_a_frozen_client(make_emulator: Make) -> None:
     emulator = make_emulator()
     with Rest(emulator) as rest:

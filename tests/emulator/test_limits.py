@@ -23,6 +23,7 @@ def usage_error(rest: Rest) -> dict[str, object]:
     return dict(answer.json()["detail"])
 
 
+@pytest.mark.timing
 async def test_a_stream_ends_at_its_limit(make_emulator: Make) -> None:
     emulator = make_emulator(limits=Limits(stream_seconds=0.7))
     with Rest(emulator) as rest:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from odyssey import Odyssey
+
+pytestmark = pytest.mark.timing
 
 WIDTH, HEIGHT, FPS, POS_FRAMES, OTHER = 3, 4, 5, 1, 38
 

@@ -11,6 +11,8 @@ from odyssey._video.picture import DecodedPicture
 from odyssey.frames.frame import Array
 from tests.support.helpers import wait_until
 
+pytestmark = pytest.mark.timing
+
 
 @pytest.fixture
 def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -112,6 +112,7 @@ def test_what_it_says_of_itself() -> None:
 # Time limits.
 
 
+@pytest.mark.timing
 @every_read
 def test_zero_does_not_wait(read: Callable[..., object]) -> None:
     began = time.monotonic()
@@ -121,6 +122,7 @@ def test_zero_does_not_wait(read: Callable[..., object]) -> None:
     read(live(1), 0)
 
 
+@pytest.mark.timing
 @every_read
 def test_a_time_limit_passes(read: Callable[..., object]) -> None:
     began = time.monotonic()

@@ -109,6 +109,7 @@ def test_closing_wakes_every_waiter() -> None:
 # Ends.
 
 
+@pytest.mark.timing
 @every_read
 @pytest.mark.parametrize("feed", [StreamState.OFFLINE, StreamState.GONE])
 def test_not_connected_raises_at_once(read: Callable[..., object], feed: StreamState) -> None:

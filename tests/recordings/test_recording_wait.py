@@ -96,6 +96,7 @@ def test_pauses_grow_and_vary(waiting: Wait, monkeypatch: pytest.MonkeyPatch) ->
     assert len({round(pause, 6) for pause in slept[-10:]}) > 1
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("reply", "missing"),
     [
@@ -110,6 +111,7 @@ def test_it_says_what_was_missing(waiting: Wait, reply: Reply, missing: str) -> 
     assert 0.1 < time.monotonic() - began < 0.35
 
 
+@pytest.mark.timing
 def test_it_never_sleeps_past_the_deadline(waiting: Wait) -> None:
     began = time.monotonic()
     with pytest.raises(OdysseyTimeoutError):

@@ -151,6 +151,7 @@ def test_a_bar(client: Odyssey, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"simulation {job.job_id}: completed [00:0" in capsys.readouterr().err
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("seconds", [0, 0.2])
 def test_waiting_ends_and_may_begin_again(
     client: Odyssey, emulator: Emulator, seconds: float
@@ -337,6 +338,7 @@ def test_arguments_of_waiting(client: Odyssey) -> None:
             client.simulations.wait("id", **wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.timing
 def test_a_live_stream_goes_on_meanwhile(client: Odyssey) -> None:
     job = client.simulations.submit(script=script(20_000))
     client.connect()
@@ -347,6 +349,7 @@ def test_a_live_stream_goes_on_meanwhile(client: Odyssey) -> None:
     assert client.simulations.wait(job, interval=0.02).streams[0].frame_count == 480
 
 
+@pytest.mark.timing
 def test_waiting_ends_in_time_although_the_service_does_not_answer(
     client: Odyssey, emulator: Emulator
 ) -> None:

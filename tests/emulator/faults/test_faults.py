@@ -97,6 +97,7 @@ def test_slow_answers(emulator: Emulator, rest: Rest) -> None:
     assert time.monotonic() - began >= 0.3
 
 
+@pytest.mark.timing
 def test_an_answer_that_never_comes_does_not_hold_up_the_end(
     emulator: Emulator, rest: Rest
 ) -> None:

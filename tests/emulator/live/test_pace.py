@@ -15,6 +15,8 @@ from odyssey.emulator.live import streamer_track
 from odyssey.emulator.live.live_stream import LiveStream
 from odyssey.emulator.painting.scene import Scene
 
+pytestmark = pytest.mark.timing
+
 SLOT_MS = 1000 / 24
 
 

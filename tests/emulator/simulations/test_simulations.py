@@ -355,6 +355,7 @@ async def test_a_crash_while_rendering(make_emulator: Make, tmp_path: Path) -> N
         assert job["streams"] == []
 
 
+@pytest.mark.timing
 def test_closing_while_rendering(make_emulator: Make, tmp_path: Path) -> None:
     emulator = make_emulator(tmp_path)
     with Rest(emulator) as rest:
@@ -366,6 +367,7 @@ def test_closing_while_rendering(make_emulator: Make, tmp_path: Path) -> None:
     assert list((tmp_path / "recordings").iterdir()) == []
 
 
+@pytest.mark.timing
 def test_closing_while_it_is_slow(emulator: Emulator, rest: Rest) -> None:
     emulator.faults.inject(SimulationSlow(seconds=60))
     in_state(rest, submit(rest)["job_id"], "processing")
