@@ -22,7 +22,11 @@ class Terminal:
         folder: Path,
         columns: int = 80,
     ) -> None:
-        self._command, self._environment, self._folder = list(command), environment, folder
+        self._command, self._folder = list(command), folder
+        # The size is the terminal's: pytest-xdist names another one in these two.
+        self._environment = {**environment, "TERM": "xterm"}
+        for name in ("COLUMNS", "LINES"):
+            self._environment.pop(name, None)
         self._columns = columns
         self._chunks: list[bytes] = []
 
@@ -37,7 +41,7 @@ class Terminal:
         self._process = subprocess.Popen(
             self._command,
             cwd=self._folder,
-            env={**self._environment, "TERM": "xterm"},
+            env=self._environment,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
