@@ -40,6 +40,7 @@ class Stage:
     simulation: str
     broadcasts: bool = False
     interactions: int = 2
+    as_stream: bool = False
     callbacks: Mapping[str, Callable[..., None]] = attrs.field(factory=dict)
     _conditions: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack)
 
@@ -78,6 +79,9 @@ class Stage:
         client = self.client
         if call is Call.CONNECT:
             client.connect(timeout=timeout, **self.callbacks)
+        elif call is Call.START and self.as_stream:
+            with client.stream(PROMPT, timeout=timeout):
+                pass
         elif call is Call.START:
             client.start_stream(PROMPT, broadcast=self.broadcasts, timeout=timeout)
         elif call is Call.INTERACT:

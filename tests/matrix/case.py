@@ -16,9 +16,9 @@ from typing import TextIO, TypeVar
 
 import attrs
 
-from odyssey import AdvancedConfig, Odyssey
+from odyssey import AdvancedConfig, Odyssey, OdysseyAuthError
 from odyssey.emulator import Emulator
-from tests.matrix.calls import ENOUGH_FRAMES, SETUP_TIMEOUT, Stage, make_library
+from tests.matrix.calls import ENOUGH_FRAMES, PROMPT, SETUP_TIMEOUT, Stage, make_library
 from tests.matrix.table import ROWS, row_of
 from tests.matrix.terms import (
     LIVE,
@@ -160,8 +160,12 @@ def _close(client: Odyssey) -> None:
 
 def _concerned(stage: Stage, row: Row, call: Call, outcome: Outcome, stacks: TextIO) -> float:
     """The fault meets the call; then everything is right again, and one can connect again."""
-    stage.interactions = row.interactions
+    stage.interactions, stage.as_stream = row.interactions, row.as_stream
     _set_up(stage, row, call)
+    if call is Call.CONNECT and outcome.error is not OdysseyAuthError:
+        # One that fails leaves no session behind, or the next would find the account locked out;
+        # but for one that the service does not let in, which can be neither used nor released.
+        stage.emulator.limits.concurrent_streams = 1
     if row.group.strikes is Strikes.BEFORE:
         if row.group.needs is not Needs.CALLBACKS:
             stage.switch_on(row)
@@ -175,7 +179,20 @@ def _concerned(stage: Stage, row: Row, call: Call, outcome: Outcome, stacks: Tex
     stage.switch_off()
     stage.client.connect(timeout=SETUP_TIMEOUT)
     assert stage.client.is_connected, "can't connect again"
+    if row.as_stream:
+        _start_again(stage)
     return took
+
+
+def _start_again(stage: Stage) -> None:
+    """A start that was answered too late is ended, and so in nobody's way."""
+
+    def is_over() -> bool:
+        connection = stage.emulator.connections[-1]
+        return bool(connection.streams) and connection.stream_id is None
+
+    wait_until(is_over, what="the stream's end")
+    stage.client.start_stream(PROMPT, timeout=SETUP_TIMEOUT)
 
 
 def _set_up(stage: Stage, row: Row, call: Call) -> None:

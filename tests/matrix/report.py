@@ -44,11 +44,13 @@ def _lines(row: Row) -> Iterator[tuple[str, ...]]:
     description = known[row.fault].description
     for outcome in dict.fromkeys(row.outcomes.values()):
         calls = [call for call in row.outcomes if row.outcomes[call] == outcome]
-        yield name, description, _names(calls), _what(outcome), f"{outcome.within:g} s"
+        yield name, description, _names(calls, row), _what(outcome), f"{outcome.within:g} s"
         name = description = ""
 
 
-def _names(calls: list[Call]) -> str:
+def _names(calls: list[Call], row: Row) -> str:
+    if row.as_stream:
+        return "`with client.stream`"
     return ", ".join("iteration" if c is Call.ITERATE else f"`{c.value}`" for c in calls)
 
 

@@ -91,11 +91,12 @@ def row(
     but: Mapping[Call, Outcome] | None = None,
     *,
     interactions: int = 2,
+    as_stream: bool = False,
     **params: object,
 ) -> Row:
     """One outcome for all calls of the group, `but` for these."""
     outcomes = {call: (but or {}).get(call, outcome) for call in group.calls}
-    return Row(fault, group, outcomes, params, interactions)
+    return Row(fault, group, outcomes, params, interactions, as_stream)
 
 
 AUTH = raises(OdysseyAuthError)
@@ -163,6 +164,7 @@ ROWS = (
     row("no-track", CONNECTING, TIMES_OUT),
     row("junk-socket", CONNECTING, returns()),
     row("start-late", START, returns(), seconds=0.5),
+    row("start-late", START, TIMES_OUT, as_stream=True, seconds=1.5),
     row("start-missing", START, TIMES_OUT),
     row("start-refused", START, REFUSED),
     row("starts-doubled", START, returns()),

@@ -106,6 +106,7 @@ class Row:
 
     fault: of the emulator's, or a condition around the program.
     interactions: how many wait at once, where `interact` is called.
+    as_stream: whether a start is made by `with client.stream(...)`, which ends what it began.
     """
 
     fault: str
@@ -113,6 +114,7 @@ class Row:
     outcomes: Mapping[Call, Outcome]
     params: Mapping[str, object]
     interactions: int = 2
+    as_stream: bool = False
 
     def __str__(self) -> str:
         return " ".join([self.fault, *(f"{name}={value}" for name, value in self.params.items())])
