@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import queue
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,8 +21,8 @@ from odyssey import (
 )
 from odyssey._rtc import private_rtp
 from odyssey.emulator import Emulator, faults, read_frame_number
-from tests._live.test_offline import can_unshare, in_a_namespace
 from tests.support.helpers import open_sockets, wait_until
+from tests.support.offline import run_offline
 
 pytestmark = pytest.mark.live
 
@@ -307,13 +305,5 @@ with Emulator() as emulator, Odyssey(emulator.api_key, api_url=emulator.url) as 
 """
 
 
-@pytest.mark.skipif(not can_unshare(), reason="no network namespaces here")
 def test_watching_with_only_loopback() -> None:
-    done = subprocess.run(
-        in_a_namespace(sys.executable, "-c", OFFLINE),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stdout.strip() == "5", done.stderr
+    assert run_offline(OFFLINE) == "5"

@@ -24,6 +24,7 @@ from odyssey import (
 )
 from tests.support.downloads import OLD, VIDEO, storage, target, untouched
 from tests.support.helpers import wait_until
+from tests.support.servers import short_pauses
 from tests.support.storage import (
     KEY,
     SIGNATURE,
@@ -35,11 +36,9 @@ from tests.support.storage import (
     Storage,
     client,
     client_of,
-    short_pauses,
 )
 
 __all__ = ["client", "short_pauses", "storage", "target"]
-pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 def test_wrong_arguments(client: Odyssey, storage: Storage, tmp_path: Path) -> None:

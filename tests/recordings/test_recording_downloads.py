@@ -20,6 +20,7 @@ from odyssey import (
     Recording,
 )
 from tests.support.downloads import VIDEO, storage, target, untouched
+from tests.support.servers import short_pauses
 from tests.support.storage import (
     STREAM,
     Cut,
@@ -30,11 +31,9 @@ from tests.support.storage import (
     Storage,
     client,
     client_of,
-    short_pauses,
 )
 
 __all__ = ["client", "short_pauses", "storage", "target"]
-pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 def test_a_file(client: Odyssey, storage: Storage, target: Path) -> None:

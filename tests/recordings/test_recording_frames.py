@@ -14,7 +14,8 @@ from odyssey import Odyssey, OdysseyNotFoundError, Recording, VideoFrame
 from odyssey._video.decoding import Decoding
 from odyssey._video.index import FrameIndex
 from odyssey.recordings import range_reader as _range_reader
-from tests.support.storage import STREAM, Storage, client, short_pauses
+from tests.support.servers import short_pauses
+from tests.support.storage import STREAM, Storage, client
 from tests.support.videos import (
     CLOCK,
     HEIGHT,
@@ -28,7 +29,6 @@ from tests.support.videos import (
 )
 
 __all__ = ["client", "large", "short_pauses"]
-pytestmark = pytest.mark.usefixtures("short_pauses")
 
 #: Frames that are shown for 12 to 208 ms.
 UNEVEN = list(itertools.accumulate(random.Random(1).choices([300, 800, 1000, 5000], k=60)))

@@ -13,6 +13,7 @@ import pytest
 from odyssey import Odyssey, OdysseyConnectionError, OdysseyError, OdysseyServerError
 from odyssey.recordings import range_reader as _range_reader
 from tests.support.helpers import open_files, open_sockets
+from tests.support.servers import short_pauses
 from tests.support.storage import (
     SIGNATURE,
     STREAM,
@@ -22,12 +23,10 @@ from tests.support.storage import (
     Refusal,
     Storage,
     client,
-    short_pauses,
 )
 from tests.support.videos import Making, large, make_video, number_of
 
 __all__ = ["client", "large", "short_pauses"]
-pytestmark = pytest.mark.usefixtures("short_pauses")
 
 #: The first requests for a file with its table at the end go well.
 BEGINNING_AND_TABLE = [Misbehaviour(), Misbehaviour()]

@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 
 from odyssey import Odyssey
-from odyssey._rest import client as _http
 
 STREAM = "00000000-0000-4000-8000-000000000001"
 KEY = "ody_0123456789abcdef"
@@ -252,11 +251,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             with contextlib.suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.fixture
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_http, "FIRST_PAUSE", 0.01)
 
 
 @contextlib.contextmanager
