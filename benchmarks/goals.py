@@ -93,7 +93,7 @@ def stack(_: Path) -> list[Line]:
 
     def queue_of(frames: list[Any]) -> FrameQueue:
         queue = FrameQueue(48)
-        queue.feed(StreamState.LIVE)
+        queue.set_state(StreamState.LIVE)
         for frame in frames:
             queue.put(frame, idle=False)
         return queue

@@ -262,7 +262,7 @@ class SpectatorSession:
             if self._over:
                 return
             self._connected = True
-        self._feed(StreamState.LIVE)
+        self._set_state(StreamState.LIVE)
 
     def frame(self, frame: VideoFrame) -> None:
         if (frames := self.frames()) is not None:
@@ -279,14 +279,14 @@ class SpectatorSession:
             self._connected = False
             if failure is None and not self._leaving:
                 self._whep.forget()
-        self._feed(StreamState.GONE if failure is None else StreamState.FAILED, failure)
+        self._set_state(StreamState.GONE if failure is None else StreamState.FAILED, failure)
         if self._callbacks is not None:
             self._callbacks.emit("on_disconnected")
             self._callbacks.finish()
 
-    def _feed(self, state: StreamState, failure: OdysseyError | None = None) -> None:
+    def _set_state(self, state: StreamState, failure: OdysseyError | None = None) -> None:
         if (frames := self.frames()) is not None:
-            frames.feed(state, failure)
+            frames.set_state(state, failure)
 
     def torn_down(self) -> None:
         """The peer is closed: after the stream's own end nobody need call `disconnect`."""

@@ -127,7 +127,7 @@ class Connection:
         assert self._peer is not None
         assert self._signaling is not None
         self.conversation.open(self._peer, self._signaling)
-        self._fanout.feed(StreamState.READY)
+        self._fanout.set_state(StreamState.READY)
         self._set_status(ConnectionStatus.CONNECTED)
         self._listener.emit("on_connected")
 
@@ -333,7 +333,7 @@ class Connection:
         self.failure = error
         self._set_status(status, None if error is None else str(error))
         if was_up:
-            self._fanout.feed(StreamState.GONE if error is None else StreamState.FAILED, error)
+            self._fanout.set_state(StreamState.GONE if error is None else StreamState.FAILED, error)
         self.conversation.close(
             error or OdysseyConnectionError("the connection was closed meanwhile")
         )

@@ -261,7 +261,7 @@ class Conversation:
         )
         self._silence.start()
         # The queue is live before the caller hears of it, so that it misses no frame.
-        self._fanout.feed(StreamState.LIVE)
+        self._fanout.set_state(StreamState.LIVE)
         self._listener.emit("on_stream_started", message.stream_id)
         _answer(entry.waiter, message.stream_id)
 
@@ -286,7 +286,7 @@ class Conversation:
             return
         if self.stream_id is not None:
             self._show_nothing()
-            self._fanout.feed(StreamState.ENDED)
+            self._fanout.set_state(StreamState.ENDED)
             self._listener.emit("on_stream_ended")
         ended = OdysseyStreamError(
             "the stream ended before the prompt was acknowledged", reason="stream_ended"
@@ -304,7 +304,7 @@ class Conversation:
             return
         # The service closes the connection next.
         self.verdict = error
-        self._fanout.feed(StreamState.FAILED, error)
+        self._fanout.set_state(StreamState.FAILED, error)
         if self.stream_id is not None:
             self._show_nothing()
             self._listener.emit("on_stream_ended")

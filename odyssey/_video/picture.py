@@ -27,6 +27,8 @@ class DecodedPicture:
         # Guards `_rgb` and the frame: a conversion changes its colour tags for a moment.
         self._converting = threading.Lock()
         self._rgb: Array | None = None
+        self.most_bytes = sum(plane.buffer_size for plane in frame.planes)
+        self.most_bytes += frame.width * frame.height * 3
         self._fork_guard = ForkGuard(self._leave_parent)
 
     def _leave_parent(self) -> None:

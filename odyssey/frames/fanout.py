@@ -18,18 +18,18 @@ class FrameFanout:
 
     def __init__(self, main: FrameQueue) -> None:
         self.main = main
-        # Guards `_subscriptions`, `_feed` and `_failure`; frames are handed on outside it.
+        # Guards `_subscriptions`, `_state` and `_failure`; frames are handed on outside it.
         self._lock = threading.Lock()
         # Weak: a queue that nobody holds any more has no reader, and needs no frames.
         self._subscriptions: tuple[weakref.ref[FrameQueue], ...] = ()
-        self._feed = StreamState.OFFLINE
+        self._state = StreamState.OFFLINE
         self._failure: Exception | None = None
 
     def subscribe(self, maxsize: int, overflow: Overflow, timeout: float | None) -> FrameQueue:
         """One more queue, in the state that the others are in."""
         queue = FrameQueue(maxsize, overflow, timeout=timeout, on_close=self._forget)
         with self._lock:
-            queue.feed(self._feed, self._failure)
+            queue.set_state(self._state, self._failure)
             self._subscriptions = (*self._held(), weakref.ref(queue))
         return queue
 
@@ -40,14 +40,14 @@ class FrameFanout:
             if (queue := reference()) is not None:
                 queue.put(frame, idle=idle)
 
-    def feed(self, feed: StreamState, failure: Exception | None = None) -> None:
-        """As `FrameQueue.feed`, for all. A new stream starts with an empty main queue."""
+    def set_state(self, state: StreamState, failure: Exception | None = None) -> None:
+        """As `FrameQueue.set_state`, for all. A new stream starts with an empty main queue."""
         with self._lock:
-            self._feed, self._failure = feed, failure
-            self.main.feed(feed, failure, clear=feed is StreamState.LIVE)
+            self._state, self._failure = state, failure
+            self.main.set_state(state, failure, clear=state is StreamState.LIVE)
             for reference in self._subscriptions:
                 if (queue := reference()) is not None:
-                    queue.feed(feed, failure)
+                    queue.set_state(state, failure)
 
     def _forget(self, queue: FrameQueue) -> None:
         with self._lock:

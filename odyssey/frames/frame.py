@@ -37,6 +37,10 @@ def array_shape(format: str, width: int, height: int) -> tuple[int, ...]:
 class Picture(Protocol):
     """What a frame's pixels come from; shared by all subscriptions, safe between threads."""
 
+    @property
+    def most_bytes(self) -> int:
+        """The most memory it takes, also when it is converted later; never changes."""
+
     def rgb(self) -> Array: ...
     def convert(self, format: str, out: Array | None) -> Array: ...
 
@@ -46,6 +50,10 @@ class ArrayPicture:
 
     def __init__(self, data: Array) -> None:
         self._data = data
+
+    @property
+    def most_bytes(self) -> int:
+        return self._data.nbytes
 
     def rgb(self) -> Array:
         return self._data
@@ -118,6 +126,11 @@ class VideoFrame:
     @property
     def data(self) -> Array:
         return self._picture.rgb()
+
+    @property
+    def _most_bytes(self) -> int:
+        """The most memory that its picture takes, also when it is converted later."""
+        return self._picture.most_bytes
 
     def to_ndarray(self, format: PixelFormat = "rgb24", out: Array | None = None) -> Array:
         """The pixels in another format, as an array of the caller's own.

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NoReturn
 
+import attrs
+
 from odyssey._checks import check_count, check_wait
 from odyssey._runtime.deadline import WAIT_SLICE, Deadline
 from odyssey._runtime.fork import ForkGuard
@@ -35,14 +37,27 @@ class StreamState(enum.Enum):
     CLOSED = "closed"  # this queue was closed
 
 
+#: Bytes of pictures that a queue may hold; the larger of the two counts.
+_MOST_BYTES = 512 << 20
+_MOST_BYTES_PER_FRAME = 4 << 20
+
 _CLEAN_ENDS = (StreamState.ENDED, StreamState.GONE, StreamState.CLOSED)
+
+
+class _Stream:
+    """One stream of frames; held by its frames and its readers, and its failure no longer."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
 
 
 class FrameQueue:
     """A bounded queue of frames, filled by the media thread and read by any other.
 
     `client.frames` is one; `client.subscribe()` makes more. When it is full, a frame is dropped and
-    counted: nothing a reader does can hold the media up. All methods may be called from any thread.
+    counted: nothing a reader does can hold the media up. It is full with `maxsize` frames, or with
+    512 MB or `maxsize` times 4 MB of pictures, whichever is more. All methods may be called from
+    any thread.
 
     `timeout` is in seconds, counts from the call, and defaults to the client's; 0 does not wait, a
     negative one is a `ValueError`. Frames that wait are handed out before the end or an error is.
@@ -80,12 +95,15 @@ class FrameQueue:
         # Its lock guards every field below; the media thread holds it for a few instructions a
         # frame. Pixels are converted outside it.
         self._changed = threading.Condition(threading.Lock())
-        self._frames: collections.deque[tuple[int, VideoFrame]] = collections.deque()
-        self._feed = StreamState.OFFLINE
+        self._frames: collections.deque[tuple[_Stream, VideoFrame]] = collections.deque()
+        self._most_bytes = max(_MOST_BYTES, _MOST_BYTES_PER_FRAME * self._maxsize)
+        self._bytes = 0  # of the pictures in `_frames`
+        self._state = StreamState.OFFLINE
         self._failure: Exception | None = None
-        self._stream = 0  # counts starts; each frame carries the number of its stream
-        self._failures: dict[int, Exception] = {}  # of the streams that a failure ended
-        self._counts = {"received": 0, "delivered": 0, "dropped": 0, "skipped": 0, "idle": 0}
+        self._stream = _Stream()  # the present or last one; each frame carries its own
+        # Replaced as a whole, so that it can be read without the lock: a signal handler may have
+        # interrupted the very thread that holds it.
+        self._stats = QueueStats()
 
     @property
     def maxsize(self) -> int:
@@ -94,22 +112,21 @@ class FrameQueue:
 
     @property
     def stats(self) -> QueueStats:
-        """The counters, as of now."""
-        with self._changed:
-            return QueueStats(**self._counts, waiting=len(self._frames))
+        """The counters, as of now; takes no lock, so a signal handler may read them."""
+        return self._stats
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def __repr__(self) -> str:
-        return f"FrameQueue({len(self)} of {self._maxsize} frames, {self._feed.value})"
+        return f"FrameQueue({len(self)} of {self._maxsize} frames, {self._state.value})"
 
     def get(self, timeout: float | None = None) -> VideoFrame:
         """The oldest waiting frame; waits for one if there is none."""
         deadline = self._deadline(timeout)
         with self._changed:
             self._wait(deadline)
-            return self._pop()
+            return self._remove_oldest("delivered")
 
     def latest(self, timeout: float | None = None) -> VideoFrame:
         """The newest frame; older ones are skipped. Waits only if there is none."""
@@ -117,9 +134,8 @@ class FrameQueue:
         with self._changed:
             self._wait(deadline)
             while len(self._frames) > 1:
-                self._frames.popleft()
-                self._counts["skipped"] += 1
-            return self._pop()
+                self._remove_oldest("skipped")
+            return self._remove_oldest("delivered")
 
     def read(self) -> tuple[bool, Array | None]:
         """As `cv2.VideoCapture.read()`: (True, (height, width, 3) BGR); (False, None) at the end.
@@ -153,8 +169,8 @@ class FrameQueue:
 
         Args:
             timeout: seconds for all of them together.
-            out: a C-contiguous uint8 array (n, height, width, 3) to write into; what is returned
-                is it, or its beginning.
+            out: a C-contiguous uint8 array (n, height, width, 3) to write into. It is returned
+                itself where it was filled, otherwise a view of its beginning.
 
         Raises:
             OdysseyTimeoutError: they did not all come in time; those that did are its `partial`,
@@ -173,7 +189,9 @@ class FrameQueue:
             size = out.shape[2], out.shape[1]
 
         def came() -> Array:
-            return np.empty((0, 0, 0, 3), np.uint8) if result is None else result[: len(frames)]
+            if result is None:
+                return np.empty((0, 0, 0, 3), np.uint8)
+            return result if len(frames) == n else result[: len(frames)]
 
         for frame in self._next_frames(n, timeout, frames, came, size):
             if result is None:
@@ -194,7 +212,7 @@ class FrameQueue:
 
     def close(self) -> None:
         """Ends this queue: it takes no more frames and its readers are woken. Idempotent."""
-        self.feed(StreamState.CLOSED, clear=True)
+        self.set_state(StreamState.CLOSED, clear=True)
         if self._on_close is not None:
             self._on_close(self)
 
@@ -214,34 +232,36 @@ class FrameQueue:
     def put(self, frame: VideoFrame, *, idle: bool = False) -> None:
         """A frame that was decoded; never blocks. `idle`: it belongs to no stream."""
         with self._changed:
-            if self._feed is StreamState.CLOSED:
+            if self._state is StreamState.CLOSED:
                 return
-            if idle or self._feed is not StreamState.LIVE:
-                self._counts["idle"] += 1
+            if idle or self._state is not StreamState.LIVE:
+                self._count(idle=1)
                 return
-            self._counts["received"] += 1
-            if len(self._frames) >= self._maxsize:
-                self._counts["dropped"] += 1
+            while self._frames and self._is_full_for(frame):
                 if self._overflow == "drop_newest":
+                    self._count(received=1, dropped=1)
                     return
-                self._frames.popleft()
+                self._remove_oldest("dropped")
             self._frames.append((self._stream, frame))
+            self._bytes += frame._most_bytes
+            self._count(received=1, waiting=1)
             # All: a reader that is bound to the stream before leaves the frame to another.
             self._changed.notify_all()
 
-    def feed(
-        self, feed: StreamState, failure: Exception | None = None, *, clear: bool = False
+    def set_state(
+        self, state: StreamState, failure: Exception | None = None, *, clear: bool = False
     ) -> None:
         """The stream or the connection changed; wakes everybody who waits."""
         with self._changed:
-            if self._feed is StreamState.CLOSED:
+            if self._state is StreamState.CLOSED:
                 return
             if clear:
                 self._skip_all()
-            if self._feed is StreamState.LIVE and failure is not None:
-                self._failures[self._stream] = failure
-            self._stream += feed is StreamState.LIVE
-            self._feed = feed
+            if self._state is StreamState.LIVE and failure is not None:
+                self._stream.failure = failure
+            if state is StreamState.LIVE:
+                self._stream = _Stream()
+            self._state = state
             self._failure = failure
             self._changed.notify_all()
 
@@ -249,9 +269,9 @@ class FrameQueue:
         """In a forked child nothing comes any more."""
         failure = self._fork_guard.refusal()
         self._on_close = None
-        self._frames.clear()
-        self._feed, self._failure = StreamState.FAILED, failure
-        self._failures[self._stream] = failure
+        self._skip_all()
+        self._state, self._failure = StreamState.FAILED, failure
+        self._stream.failure = failure
         self._changed = threading.Condition(threading.Lock())
 
     # The reading side's parts; all but `_deadline` and `_next_frames` are called with the lock.
@@ -259,14 +279,25 @@ class FrameQueue:
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline.after(self._timeout if timeout is None else check_wait(timeout))
 
-    def _pop(self) -> VideoFrame:
+    def _is_full_for(self, frame: VideoFrame) -> bool:
+        return (
+            len(self._frames) >= self._maxsize or self._bytes + frame._most_bytes > self._most_bytes
+        )
+
+    def _remove_oldest(self, counter: str) -> VideoFrame:
         _, frame = self._frames.popleft()
-        self._counts["delivered"] += 1
+        self._bytes -= frame._most_bytes
+        self._count(waiting=-1, **{counter: 1})
         return frame
 
     def _skip_all(self) -> None:
-        self._counts["skipped"] += len(self._frames)
-        self._frames.clear()
+        while self._frames:
+            self._remove_oldest("skipped")
+
+    def _count(self, **more: int) -> None:
+        before = self._stats
+        changed = {name: getattr(before, name) + n for name, n in more.items()}
+        self._stats = attrs.evolve(before, **changed)
 
     def _wait(self, deadline: Deadline) -> None:
         """Until a frame waits, of whatever stream."""
@@ -280,20 +311,20 @@ class FrameQueue:
         if left is not None and left <= 0:
             raise OdysseyTimeoutError(
                 "no video frame came in time"
-                + ("" if self._feed is StreamState.LIVE else ": no stream has been started")
+                + ("" if self._state is StreamState.LIVE else ": no stream has been started")
             )
         self._changed.wait(WAIT_SLICE if left is None else min(left, WAIT_SLICE))
 
     def _why_none(self) -> Exception | None:
         """Why no frame can come; None where one may."""
-        if self._feed is StreamState.FAILED:
+        if self._state is StreamState.FAILED:
             assert self._failure is not None
             return own_copy(self._failure)
-        if self._feed in (StreamState.OFFLINE, StreamState.GONE):
+        if self._state in (StreamState.OFFLINE, StreamState.GONE):
             return OdysseyConnectionError("not connected; call connect() first")
-        if self._feed is StreamState.ENDED:
+        if self._state is StreamState.ENDED:
             return _ended()
-        if self._feed is StreamState.CLOSED:
+        if self._state is StreamState.CLOSED:
             return OdysseyStreamError("this frame queue was closed", reason="queue_closed")
         return None
 
@@ -345,7 +376,7 @@ class _Iteration(Iterator[VideoFrame]):
 
     def __init__(self, queue: FrameQueue) -> None:
         self._queue = queue
-        self._stream: int | None = None  # its number, from the first frame or the start on
+        self._stream: _Stream | None = None  # from the first frame or the start on
 
     def __next__(self) -> VideoFrame:
         frame = self.next(Deadline.after(self._queue._timeout))
@@ -362,31 +393,31 @@ class _Iteration(Iterator[VideoFrame]):
                     stream, frame = queue._frames[0]
                     if self._stream is None:
                         self._stream = stream
-                    if stream == self._stream:
+                    if stream is self._stream:
                         own = frame.width, frame.height
                         if size not in (None, own):
                             raise _SizeChanged(f"{size}, then {own} (width, height)")
-                        return queue._pop()
+                        return queue._remove_oldest("delivered")
                 if self._over():
                     return None
                 queue._wait_for_change(deadline)
 
     def _over(self) -> bool:
         """Whether no frame can come any more; raises what ended the stream if it was a failure."""
-        queue, feed = self._queue, self._queue._feed
+        queue, state = self._queue, self._queue._state
         if self._stream is None:
-            error = None if feed in _CLEAN_ENDS else queue._why_none()
+            error = None if state in _CLEAN_ENDS else queue._why_none()
             if error is not None:
                 raise error
-            if feed is StreamState.READY:
+            if state is StreamState.READY:
                 return False
             self._stream = queue._stream
-            if feed is not StreamState.LIVE:
+            if state is not StreamState.LIVE:
                 return True
-        failure = queue._failures.get(self._stream)
-        if failure is not None and feed is not StreamState.CLOSED:
+        failure = self._stream.failure
+        if failure is not None and state is not StreamState.CLOSED:
             raise own_copy(failure)
-        return feed is not StreamState.LIVE or self._stream != queue._stream
+        return state is not StreamState.LIVE or self._stream is not queue._stream
 
 
 def _ended() -> OdysseyStreamError:

@@ -24,7 +24,7 @@ def put(many: FrameFanout, *indices: int) -> None:
 def test_each_subscription_gets_every_frame() -> None:
     many = fanout()
     one, two = many.subscribe(10, "drop_oldest", 1.0), many.subscribe(2, "drop_newest", 1.0)
-    many.feed(StreamState.LIVE)
+    many.set_state(StreamState.LIVE)
     put(many, *range(6))
     assert [f.index for f in one.take(6)] == [0, 1, 2, 3, 4, 5]
     assert [f.index for f in two.take(2)] == [0, 1]
@@ -35,7 +35,7 @@ def test_each_subscription_gets_every_frame() -> None:
 def test_subscriptions_share_one_picture_and_one_conversion() -> None:
     many = fanout()
     queues = [many.main, *(many.subscribe(5, "drop_oldest", 1.0) for _ in range(3))]
-    many.feed(StreamState.LIVE)
+    many.set_state(StreamState.LIVE)
     picture = CountingPicture(decoded())
     many.put(frame(width=64, height=48, picture=picture), idle=False)
     arrays = [queue.get().data for queue in queues]
@@ -43,26 +43,26 @@ def test_subscriptions_share_one_picture_and_one_conversion() -> None:
     assert picture.conversions == 1
 
 
-@pytest.mark.parametrize("feed", list(StreamState)[:-1])
-def test_a_late_subscription_is_in_the_state_of_the_others(feed: StreamState) -> None:
+@pytest.mark.parametrize("state", list(StreamState)[:-1])
+def test_a_late_subscription_is_in_the_state_of_the_others(state: StreamState) -> None:
     many = fanout()
-    many.feed(feed, LOST if feed is StreamState.FAILED else None)
+    many.set_state(state, LOST if state is StreamState.FAILED else None)
     late = many.subscribe(5, "drop_oldest", 0.01)
     put(many, 1)
     for queue in (late, many.main):
-        if feed is StreamState.LIVE:
+        if state is StreamState.LIVE:
             assert queue.get(0).index == 1
             continue
         with pytest.raises((OdysseyConnectionError, OdysseyStreamError)) as caught:
             queue.get(0)
-        assert (str(caught.value) == "lost") == (feed is StreamState.FAILED)
+        assert (str(caught.value) == "lost") == (state is StreamState.FAILED)
     assert late.stats == many.main.stats
 
 
 def test_idle_frames_are_only_counted_in_all() -> None:
     many = fanout()
     queue = many.subscribe(5, "drop_oldest", 1.0)
-    many.feed(StreamState.LIVE)
+    many.set_state(StreamState.LIVE)
     many.put(frame(), idle=True)
     assert queue.stats == many.main.stats == QueueStats(idle=1)
 
@@ -70,10 +70,10 @@ def test_idle_frames_are_only_counted_in_all() -> None:
 def test_a_new_stream_starts_with_an_empty_main_queue_only() -> None:
     many = fanout()
     queue = many.subscribe(5, "drop_oldest", 1.0)
-    many.feed(StreamState.LIVE)
+    many.set_state(StreamState.LIVE)
     put(many, 0, 1)
-    many.feed(StreamState.ENDED)
-    many.feed(StreamState.LIVE)
+    many.set_state(StreamState.ENDED)
+    many.set_state(StreamState.LIVE)
     assert len(many.main) == 0
     assert len(queue) == 2
 
@@ -81,7 +81,7 @@ def test_a_new_stream_starts_with_an_empty_main_queue_only() -> None:
 def test_a_closed_subscription_is_forgotten() -> None:
     many = fanout()
     queue, other = (many.subscribe(5, "drop_oldest", 1.0) for _ in range(2))
-    many.feed(StreamState.LIVE)
+    many.set_state(StreamState.LIVE)
     queue.close()
     put(many, 0)
     assert queue.stats.received == 0
@@ -93,8 +93,8 @@ def test_a_closed_subscription_is_forgotten() -> None:
 def test_a_failure_reaches_all() -> None:
     many = fanout()
     queue = many.subscribe(5, "drop_oldest", 1.0)
-    many.feed(StreamState.LIVE)
-    many.feed(StreamState.FAILED, LOST)
+    many.set_state(StreamState.LIVE)
+    many.set_state(StreamState.FAILED, LOST)
     for each in (queue, many.main):
         with pytest.raises(OdysseyConnectionError, match="lost"):
             each.get(0)
@@ -102,17 +102,17 @@ def test_a_failure_reaches_all() -> None:
 
 def test_subscribing_and_closing_while_frames_come() -> None:
     many = fanout()
-    many.feed(StreamState.LIVE)
+    many.set_state(StreamState.LIVE)
     over = threading.Event()
     count = 0
 
-    def feed() -> None:
+    def send() -> None:
         nonlocal count
         while not over.is_set():
             put(many, count)
             count += 1
 
-    thread = threading.Thread(target=feed)
+    thread = threading.Thread(target=send)
     thread.start()
     for _ in range(100):
         with many.subscribe(3, "drop_oldest", 5.0) as queue:

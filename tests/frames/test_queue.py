@@ -61,18 +61,18 @@ def test_clear_counts() -> None:
 
 def test_the_next_stream_starts_empty_and_counts() -> None:
     queue = live(4)
-    queue.feed(StreamState.LIVE, clear=True)
+    queue.set_state(StreamState.LIVE, clear=True)
     put(queue, 9)
     assert queue.get().index == 9
     assert queue.stats == QueueStats(received=5, delivered=1, skipped=4)
 
 
 @pytest.mark.parametrize(
-    "feed", [f for f in StreamState if f not in (StreamState.LIVE, StreamState.CLOSED)]
+    "state", [f for f in StreamState if f not in (StreamState.LIVE, StreamState.CLOSED)]
 )
-def test_frames_without_a_stream_are_only_counted(feed: StreamState) -> None:
+def test_frames_without_a_stream_are_only_counted(state: StreamState) -> None:
     queue = FrameQueue()
-    queue.feed(feed, LOST if feed is StreamState.FAILED else None)
+    queue.set_state(state, LOST if state is StreamState.FAILED else None)
     put(queue, 0, 1)
     assert queue.stats == QueueStats(idle=2)
     assert len(queue) == 0
@@ -134,7 +134,7 @@ def test_a_time_limit_passes(read: Callable[..., object]) -> None:
 @every_read
 def test_without_one_the_clients_counts(read: Callable[..., object]) -> None:
     queue = FrameQueue(timeout=0.05)
-    queue.feed(StreamState.LIVE)
+    queue.set_state(StreamState.LIVE)
     with pytest.raises(OdysseyTimeoutError):
         read(queue, None)
     with pytest.raises(OdysseyTimeoutError):
@@ -171,7 +171,7 @@ def test_a_time_limit_beyond_all_timers() -> None:
 
 def test_a_time_out_before_a_stream_says_so() -> None:
     queue = FrameQueue()
-    queue.feed(StreamState.READY)
+    queue.set_state(StreamState.READY)
     with pytest.raises(OdysseyTimeoutError, match="no stream has been started"):
         queue.get(0)
 
@@ -179,15 +179,15 @@ def test_a_time_out_before_a_stream_says_so() -> None:
 def test_iteration_waits_anew_for_each_frame() -> None:
     """Each comes well within the limit; all of them together take longer."""
     queue = FrameQueue(timeout=0.6)
-    queue.feed(StreamState.LIVE)
+    queue.set_state(StreamState.LIVE)
 
-    def feed() -> None:
+    def send() -> None:
         for index in range(5):
             time.sleep(0.2)
             put(queue, index)
-        queue.feed(StreamState.ENDED)
+        queue.set_state(StreamState.ENDED)
 
-    thread = threading.Thread(target=feed)
+    thread = threading.Thread(target=send)
     thread.start()
     assert indices(list(queue)) == [0, 1, 2, 3, 4]
     thread.join()
@@ -197,13 +197,13 @@ def test_take_has_one_limit_for_all() -> None:
     queue = live()
     over = threading.Event()
 
-    def feed() -> None:
+    def send() -> None:
         index = 0
         while not over.wait(0.02):
             put(queue, index)
             index += 1
 
-    thread = threading.Thread(target=feed)
+    thread = threading.Thread(target=send)
     thread.start()
     with pytest.raises(OdysseyTimeoutError) as caught:
         queue.take(1000, timeout=0.2)
@@ -224,15 +224,15 @@ def test_read_is_opencvs() -> None:
     assert bgr is not None
     assert np.array_equal(bgr, rgb[:, :, ::-1])
     assert bgr.flags.c_contiguous
-    queue.feed(StreamState.ENDED)
+    queue.set_state(StreamState.ENDED)
     assert queue.read() == (False, None)
 
 
 def test_read_waits_for_the_first_stream() -> None:
     queue = FrameQueue(timeout=10)
-    queue.feed(StreamState.READY)
+    queue.set_state(StreamState.READY)
     with waiting(queue, queue.read) as got:
-        queue.feed(StreamState.LIVE)
+        queue.set_state(StreamState.LIVE)
         put(queue, 1)
         assert got.result(5)[0] is True
 
@@ -270,7 +270,7 @@ def test_no_frame_is_lost_or_doubled_between_threads(overflow: Overflow) -> None
         thread.start()
     for thread in writers:
         thread.join(20)
-    queue.feed(StreamState.ENDED)
+    queue.set_state(StreamState.ENDED)
     for thread in readers:
         thread.join(20)
     stats = queue.stats

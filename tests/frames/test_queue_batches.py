@@ -80,7 +80,7 @@ def test_none_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("feed", "failure"),
+    ("state", "failure"),
     [
         (StreamState.ENDED, None),
         (StreamState.GONE, None),
@@ -88,31 +88,31 @@ def test_none_at_all() -> None:
         (StreamState.FAILED, LOST),
     ],
 )
-def test_fewer_when_the_stream_is_over(feed: StreamState, failure: Exception | None) -> None:
+def test_fewer_when_the_stream_is_over(state: StreamState, failure: Exception | None) -> None:
     queue = live(2)
     with waiting(queue, lambda: queue.take(5)) as got:
-        queue.feed(feed, failure)
+        queue.set_state(state, failure)
         assert indices(got.result(5)) == [0, 1]
     queue = live(2)
     with waiting(queue, lambda: queue.stack(5)) as stacked:
-        queue.feed(feed, failure)
+        queue.set_state(state, failure)
         assert values(stacked.result(5)) == [0, 1]
 
 
 @pytest.mark.parametrize("call", [lambda q: q.take(3), lambda q: q.stack(3)])
 def test_a_failure_is_raised_when_nothing_came(call: Callable[[FrameQueue], object]) -> None:
     queue = live(1)
-    queue.feed(StreamState.FAILED, TOO_LONG)
+    queue.set_state(StreamState.FAILED, TOO_LONG)
     call(queue)
     with pytest.raises(StreamDurationExceededError):
         call(queue)
     queue = live(1)
-    queue.feed(StreamState.ENDED)
+    queue.set_state(StreamState.ENDED)
     call(queue)
     with pytest.raises(OdysseyStreamError) as caught:
         call(queue)
     assert caught.value.reason == "stream_ended"
-    queue.feed(StreamState.GONE)
+    queue.set_state(StreamState.GONE)
     with pytest.raises(OdysseyConnectionError):
         call(queue)
 
@@ -192,7 +192,7 @@ def test_stack_into_an_array() -> None:
 
 def test_what_came_is_the_beginning_of_out() -> None:
     queue = live(2)
-    queue.feed(StreamState.ENDED)
+    queue.set_state(StreamState.ENDED)
     out = np.full((4, 2, 4, 3), 77, np.uint8)
     got = queue.stack(4, out=out)
     assert np.shares_memory(got, out)

@@ -51,7 +51,7 @@ def test_a_frame_wakes(read: Callable[..., object]) -> None:
 
 @every_read
 @pytest.mark.parametrize(
-    ("feed", "failure", "error", "said"),
+    ("state", "failure", "error", "said"),
     [
         (StreamState.ENDED, None, OdysseyStreamError, "the stream has ended"),
         (StreamState.FAILED, TOO_LONG, StreamDurationExceededError, "over"),
@@ -62,14 +62,14 @@ def test_a_frame_wakes(read: Callable[..., object]) -> None:
 )
 def test_the_end_wakes(
     read: Callable[..., object],
-    feed: StreamState,
+    state: StreamState,
     failure: Exception | None,
     error: type[Exception],
     said: str,
 ) -> None:
     queue = live()
     with waiting(queue, lambda: read(queue, None)) as got:
-        queue.feed(feed, failure)
+        queue.set_state(state, failure)
         with pytest.raises(error, match=said):
             got.result(5)
 
@@ -77,9 +77,9 @@ def test_the_end_wakes(
 @every_read
 def test_before_the_first_start_one_waits(read: Callable[..., object]) -> None:
     queue = FrameQueue(timeout=10)
-    queue.feed(StreamState.READY)
+    queue.set_state(StreamState.READY)
     with waiting(queue, lambda: read(queue, None)) as got:
-        queue.feed(StreamState.LIVE)
+        queue.set_state(StreamState.LIVE)
         put(queue, 3)
         got.result(5)
 
@@ -111,10 +111,10 @@ def test_closing_wakes_every_waiter() -> None:
 
 @pytest.mark.timing
 @every_read
-@pytest.mark.parametrize("feed", [StreamState.OFFLINE, StreamState.GONE])
-def test_not_connected_raises_at_once(read: Callable[..., object], feed: StreamState) -> None:
+@pytest.mark.parametrize("state", [StreamState.OFFLINE, StreamState.GONE])
+def test_not_connected_raises_at_once(read: Callable[..., object], state: StreamState) -> None:
     queue = FrameQueue(timeout=10)
-    queue.feed(feed)
+    queue.set_state(state)
     began = time.monotonic()
     with pytest.raises(OdysseyConnectionError, match=r"not connected; call connect\(\)"):
         read(queue, None)
@@ -128,8 +128,8 @@ def test_a_queue_that_was_never_connected_cannot_be_iterated() -> None:
         FrameQueue().read()
 
 
-@pytest.mark.parametrize("feed", [StreamState.ENDED, StreamState.GONE, StreamState.FAILED])
-def test_what_waits_is_handed_out_before_the_end(feed: StreamState) -> None:
+@pytest.mark.parametrize("state", [StreamState.ENDED, StreamState.GONE, StreamState.FAILED])
+def test_what_waits_is_handed_out_before_the_end(state: StreamState) -> None:
     for read in (
         lambda q: indices(q.take(5)),
         lambda q: [q.get().index for _ in range(3)],
@@ -137,28 +137,28 @@ def test_what_waits_is_handed_out_before_the_end(feed: StreamState) -> None:
         lambda q: list(q.stack(5)[:, 0, 0, 0]),
     ):
         queue = live(3)
-        queue.feed(feed, LOST if feed is StreamState.FAILED else None)
+        queue.set_state(state, LOST if state is StreamState.FAILED else None)
         assert read(queue) == [0, 1, 2]
         with pytest.raises((OdysseyConnectionError, OdysseyStreamError)):
             queue.get()
 
 
 def test_iteration_stops_at_a_clean_end() -> None:
-    for feed in (StreamState.ENDED, StreamState.GONE):
+    for state in (StreamState.ENDED, StreamState.GONE):
         queue = live(3)
-        queue.feed(feed)
+        queue.set_state(state)
         assert indices(list(queue)) == [0, 1, 2]
         assert list(queue) == []
         assert queue.read() == (False, None)
         queue = live()
         with waiting(queue, lambda q=queue: list(q)) as got:  # type: ignore[misc]
-            queue.feed(feed)
+            queue.set_state(state)
             assert got.result(5) == []
 
 
 def test_iteration_raises_a_failure_after_what_waits() -> None:
     queue = live(2)
-    queue.feed(StreamState.FAILED, TOO_LONG)
+    queue.set_state(StreamState.FAILED, TOO_LONG)
     seen: list[int] = []
     with pytest.raises(StreamDurationExceededError, match="over"):
         seen.extend(frame.index for frame in queue)
@@ -172,7 +172,7 @@ def test_a_failure_is_raised_anew_each_time() -> None:
     queue = live()
     failure = OdysseyConnectionError("lost", reason="streamer_disconnected")
     failure.__cause__ = OSError("cable")
-    queue.feed(StreamState.FAILED, failure)
+    queue.set_state(StreamState.FAILED, failure)
     raised = []
     for _ in range(2):
         with pytest.raises(OdysseyConnectionError) as caught:
@@ -186,11 +186,11 @@ def test_a_failure_is_raised_anew_each_time() -> None:
 
 def test_after_the_next_start_one_reads_on() -> None:
     queue = live()
-    queue.feed(StreamState.ENDED)
+    queue.set_state(StreamState.ENDED)
     with pytest.raises(OdysseyStreamError) as caught:
         queue.get()
     assert caught.value.reason == "stream_ended"
-    queue.feed(StreamState.LIVE)
+    queue.set_state(StreamState.LIVE)
     put(queue, 5)
     assert queue.get().index == 5
 
@@ -202,7 +202,7 @@ def test_a_closed_queue() -> None:
     queue.close()
     assert closed[0] is queue
     put(queue, 9)
-    queue.feed(StreamState.LIVE)
+    queue.set_state(StreamState.LIVE)
     assert queue.stats == QueueStats(received=3, skipped=3)
     with pytest.raises(OdysseyStreamError) as caught:
         queue.get()
@@ -235,9 +235,9 @@ def test_a_waiting_iteration_leaves_the_next_streams_frames_alone() -> None:
     queue = live()
     with waiting(queue, lambda: list(queue)) as got:
         with queue._changed:
-            queue._feed = StreamState.ENDED
-            queue._stream += 1
-            queue._feed = StreamState.LIVE
+            queue._state = StreamState.ENDED
+            queue._stream = type(queue._stream)()
+            queue._state = StreamState.LIVE
             queue._frames.append((queue._stream, frame(10)))
             queue._changed.notify_all()
         assert got.result(5) == []
@@ -247,7 +247,7 @@ def test_a_waiting_iteration_leaves_the_next_streams_frames_alone() -> None:
 def test_an_iteration_that_is_over_stays_over() -> None:
     queue = live(1)
     reader = iter(queue)
-    queue.feed(StreamState.ENDED)
+    queue.set_state(StreamState.ENDED)
     assert indices(list(reader)) == [0]
     next_stream(queue, 10)
     assert list(reader) == []
@@ -255,7 +255,7 @@ def test_an_iteration_that_is_over_stays_over() -> None:
 
 def test_a_fresh_iteration_after_the_end_stays_over_too() -> None:
     queue = live()
-    queue.feed(StreamState.ENDED)
+    queue.set_state(StreamState.ENDED)
     reader = iter(queue)
     assert list(reader) == []
     next_stream(queue, 10)
@@ -272,13 +272,13 @@ def test_iteration_raises_its_streams_failure_even_if_the_next_has_begun() -> No
         next(reader)
 
 
-@pytest.mark.parametrize("feed", [StreamState.READY, StreamState.LIVE])
-def test_a_new_connection_does_not_hide_the_failure(feed: StreamState) -> None:
+@pytest.mark.parametrize("state", [StreamState.READY, StreamState.LIVE])
+def test_a_new_connection_does_not_hide_the_failure(state: StreamState) -> None:
     queue = live(1)
     reader = iter(queue)
     next(reader)
-    queue.feed(StreamState.FAILED, LOST)
-    queue.feed(feed)
+    queue.set_state(StreamState.FAILED, LOST)
+    queue.set_state(state)
     with pytest.raises(OdysseyConnectionError, match="lost"):
         next(reader)
 
@@ -287,8 +287,8 @@ def test_a_connection_lost_after_the_streams_end_is_not_its_failure() -> None:
     queue = live(2)
     reader = iter(queue)
     next(reader)
-    queue.feed(StreamState.ENDED)
-    queue.feed(StreamState.FAILED, LOST)
+    queue.set_state(StreamState.ENDED)
+    queue.set_state(StreamState.FAILED, LOST)
     assert indices(list(reader)) == [1]
     with pytest.raises(OdysseyConnectionError):
         list(queue)
@@ -296,11 +296,11 @@ def test_a_connection_lost_after_the_streams_end_is_not_its_failure() -> None:
 
 def test_iteration_from_before_the_start() -> None:
     queue = FrameQueue(timeout=10)
-    queue.feed(StreamState.READY)
+    queue.set_state(StreamState.READY)
     with waiting(queue, lambda: list(queue)) as got:
-        queue.feed(StreamState.LIVE)
+        queue.set_state(StreamState.LIVE)
         put(queue, 0, 1)
-        queue.feed(StreamState.ENDED)
+        queue.set_state(StreamState.ENDED)
         assert indices(got.result(5)) == [0, 1]
 
 

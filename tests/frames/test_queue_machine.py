@@ -28,7 +28,7 @@ class Queue(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stream = self.index = 0
-        self.feed = StreamState.OFFLINE
+        self.state = StreamState.OFFLINE
         self.waiting: list[tuple[int, int]] = []
         self.delivered: list[int] = []
         self.stats = {"received": 0, "dropped": 0, "skipped": 0, "idle": 0}
@@ -41,8 +41,8 @@ class Queue(RuleBasedStateMachine):
     @rule(idle=st.sampled_from([False, False, False, True]))
     def put(self, idle: bool) -> None:
         self.queue.put(frame(self.index), idle=idle)
-        if self.feed is not StreamState.CLOSED:
-            counted = "idle" if idle or self.feed is not StreamState.LIVE else "received"
+        if self.state is not StreamState.CLOSED:
+            counted = "idle" if idle or self.state is not StreamState.LIVE else "received"
             self.stats[counted] += 1
             if counted == "received":
                 self.waiting.append((self.stream, self.index))
@@ -52,22 +52,22 @@ class Queue(RuleBasedStateMachine):
         self.index += 1
 
     @rule(
-        feed=st.sampled_from(
+        state=st.sampled_from(
             [StreamState.LIVE] * 4 + [f for f in StreamState if f is not StreamState.CLOSED]
         ),
         clear=st.booleans(),
     )
-    def change(self, feed: StreamState, clear: bool) -> None:
+    def change(self, state: StreamState, clear: bool) -> None:
         failure = None
-        if feed is StreamState.FAILED:
-            failure = TOO_LONG if self.feed is StreamState.LIVE else LOST
-        self.queue.feed(feed, failure, clear=clear)
-        if self.feed is StreamState.CLOSED:
+        if state is StreamState.FAILED:
+            failure = TOO_LONG if self.state is StreamState.LIVE else LOST
+        self.queue.set_state(state, failure, clear=clear)
+        if self.state is StreamState.CLOSED:
             return
         if clear:
             self._skip(0)
-        self.feed = feed
-        self.stream += feed is StreamState.LIVE
+        self.state = state
+        self.stream += state is StreamState.LIVE
 
     @rule()
     def get(self) -> None:
@@ -84,7 +84,7 @@ class Queue(RuleBasedStateMachine):
         try:
             came = self.queue.take(count)
         except OdysseyTimeoutError as exc:
-            assert self.feed in (StreamState.LIVE, StreamState.READY)
+            assert self.state in (StreamState.LIVE, StreamState.READY)
             came = exc.partial
             assert len(came) < count
         except OdysseyError as exc:
@@ -112,7 +112,7 @@ class Queue(RuleBasedStateMachine):
     def close(self) -> None:
         self.queue.close()
         self._skip(0)
-        self.feed = StreamState.CLOSED
+        self.state = StreamState.CLOSED
 
     def _one(self, read: Callable[[], VideoFrame]) -> None:
         expected = [i for _, i in self.waiting[:1]]
@@ -126,9 +126,9 @@ class Queue(RuleBasedStateMachine):
     def _is_right(self, exc: OdysseyError) -> None:
         """Whether the error is the one for how things stand."""
         if isinstance(exc, OdysseyTimeoutError):
-            assert self.feed in (StreamState.LIVE, StreamState.READY)
+            assert self.state in (StreamState.LIVE, StreamState.READY)
         elif isinstance(exc, OdysseyConnectionError):
-            assert self.feed in (StreamState.OFFLINE, StreamState.GONE, StreamState.FAILED)
+            assert self.state in (StreamState.OFFLINE, StreamState.GONE, StreamState.FAILED)
         else:
             assert isinstance(exc, OdysseyStreamError)
 

@@ -32,17 +32,17 @@ every_read = pytest.mark.parametrize("read", READS.values(), ids=READS)
 
 
 def next_stream(queue: FrameQueue, *first: int, end: StreamState = StreamState.ENDED) -> None:
-    queue.feed(end, LOST if end is StreamState.FAILED else None)
+    queue.set_state(end, LOST if end is StreamState.FAILED else None)
     if end is not StreamState.ENDED:
-        queue.feed(StreamState.READY)
-    queue.feed(StreamState.LIVE)
+        queue.set_state(StreamState.READY)
+    queue.set_state(StreamState.LIVE)
     put(queue, *first)
 
 
 def live(count: int = 0, maxsize: int = 32, **given: object) -> FrameQueue:
     """A queue of a running stream, with so many frames in it."""
     queue = FrameQueue(maxsize, timeout=10, **given)  # type: ignore[arg-type]
-    queue.feed(StreamState.LIVE)
+    queue.set_state(StreamState.LIVE)
     put(queue, *range(count))
     return queue
 
@@ -66,4 +66,4 @@ def waiting(queue: FrameQueue, call: Callable[[], T]) -> Iterator[Future[T]]:
             assert not future.done(), "it should have waited"
             yield future
         finally:
-            queue.feed(StreamState.CLOSED)  # whatever happened: nobody waits on
+            queue.set_state(StreamState.CLOSED)  # whatever happened: nobody waits on
