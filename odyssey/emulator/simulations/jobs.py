@@ -62,7 +62,8 @@ class Simulations:
             await asyncio.wait([self._worker], timeout=_STOP_SECONDS)
         if self._rendering is not None:
             await asyncio.wait([self._rendering], timeout=_STOP_SECONDS)
-        self._thread.shutdown(wait=False)
+        # Its thread is idle then, and gone in a moment; one that is stuck is not waited for.
+        self._thread.shutdown(wait=self._rendering is None or self._rendering.done())
 
     async def check(self, request: SimulationRequest) -> None:
         """Checks the scripts of a request.
