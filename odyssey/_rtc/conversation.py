@@ -186,18 +186,18 @@ class Conversation:
         else:
             raise OdysseyConnectionError("the data channel to the streamer is closed")
 
-    def _require_open(self, doing: str) -> tuple[Peer, Signaling]:
+    def _require_open(self, operation: str) -> tuple[Peer, Signaling]:
         if self._peer is None or self._signaling is None:
             raise OdysseyStreamError(
-                f"can't {doing}: not connected; call connect() first", reason="not_connected"
+                f"can't {operation}: not connected; call connect() first", reason="not_connected"
             )
         return self._peer, self._signaling
 
-    def _require_stream(self, doing: str) -> None:
-        self._require_open(doing)
+    def _require_stream(self, operation: str) -> None:
+        self._require_open(operation)
         if self.stream_id is None and not self._pending.expects(Request.START):
             raise OdysseyStreamError(
-                f"can't {doing}: no stream is running; call start_stream() first",
+                f"can't {operation}: no stream is running; call start_stream() first",
                 reason="invalid_state",
             )
 
