@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until a start is sent again that the stream of a start before stood in the way of.
 START_PAUSE = 0.1
+#: Seconds after which the answer to a start that gave up is taken for lost.
+LATE_START_GRACE = 2.0
 
 
 class EventListener(Protocol):
@@ -70,6 +73,8 @@ class Conversation:
         # Whether a start gave up whose stream nobody wants, and whether that was told to end.
         self._unowned = False
         self._unowned_ends = False
+        self._gave_up_at = 0.0  # `time.monotonic()`
+        self._late_answer = asyncio.Event()
 
     @property
     def stream_id(self) -> str | None:
@@ -131,6 +136,10 @@ class Conversation:
                 # The stream that is in the way may be that of a start that gave up.
                 if exc.reason != "invalid_state" or not (unowned or self._unowned):
                     raise
+            # Its answer, once its stream is over, could be taken for that of this start.
+            grace = self._gave_up_at + LATE_START_GRACE - time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._late_answer.wait(), max(0.0, grace))
             self._end_unowned()
             await asyncio.sleep(START_PAUSE)
 
@@ -170,6 +179,8 @@ class Conversation:
             self._pending.abandon(entry, unwanted=end_if_late)
             if end_if_late:
                 self._unowned, self._unowned_ends = True, False
+                self._gave_up_at = time.monotonic()
+                self._late_answer.clear()
             raise
         except OdysseyError:
             if not waiter.done():
@@ -251,6 +262,7 @@ class Conversation:
         assert entry is not None
         if entry.unwanted:
             logger.info("stream %s started too late: it is ended again", message.stream_id)
+            self._late_answer.set()
             self._end_unowned()
             return
         self._unowned = False
