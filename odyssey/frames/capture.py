@@ -56,16 +56,28 @@ class Capture:
         waiting = len(self._ahead) + len(self._queue)
         return not self._released and (self._is_connected() or waiting > 0)
 
-    def read(self) -> tuple[bool, Array | None]:
+    def open(self, *_: object) -> bool:
+        """Whether it is open, as `isOpened` says: the client's stream is the only source."""
+        return self.isOpened()
+
+    def getBackendName(self) -> str:  # noqa: N802 - OpenCV's name
+        """Returns "ODYSSEY"."""
+        return "ODYSSEY"
+
+    def read(self, image: Array | None = None) -> tuple[bool, Array | None]:
         """The next frame as (True, (height, width, 3) BGR); (False, None) when the stream is over.
 
         The array is the caller's own: C-contiguous, and may be drawn into.
+
+        Args:
+            image: An array to write the frame into, and to return, where it has the frame's shape
+                and dtype; otherwise it is left alone and a new one is returned, as OpenCV does.
 
         Raises:
             OdysseyTimeoutError, OdysseyConnectionError, StreamDurationExceededError: as
                 `FrameQueue.get`.
         """
-        return self.retrieve() if self.grab() else (False, None)
+        return self.retrieve(image) if self.grab() else (False, None)
 
     def grab(self) -> bool:
         """Goes on to the next frame without converting it; False when the stream is over.
@@ -83,11 +95,18 @@ class Capture:
         self._count += 1
         return True
 
-    def retrieve(self) -> tuple[bool, Array | None]:
-        """The frame that `grab` went on to, as `read` gives it; (False, None) before the first."""
-        if self._released or self._last is None:
+    def retrieve(self, image: Array | None = None, flag: int = 0) -> tuple[bool, Array | None]:  # noqa: ARG002 - OpenCV's
+        """The frame that `grab` went on to, as `read` gives it; (False, None) before the first.
+
+        Args:
+            image: As for `read`.
+            flag: Of no use here: a stream has one picture at a time.
+        """
+        frame = self._last
+        if self._released or frame is None:
             return False, None
-        return True, self._last.to_ndarray("bgr24")
+        out = image if image is not None and _takes(image, frame) else None
+        return True, frame.to_ndarray("bgr24", out=out)
 
     def get(self, prop: int) -> float:
         """`cv2.CAP_PROP_FRAME_WIDTH`, `_FRAME_HEIGHT` or `_FPS` of the stream, `_POS_MSEC` or
@@ -134,3 +153,13 @@ class Capture:
             milliseconds = last.timestamp_ms - first.timestamp_ms
             return (last.index - first.index) * 1000 / milliseconds if milliseconds else 0.0
         return float(last.width if prop == _WIDTH else last.height)
+
+
+def _takes(image: Array, frame: VideoFrame) -> bool:
+    """Whether a frame can be written into this array."""
+    return (
+        getattr(image, "shape", None) == (frame.height, frame.width, 3)
+        and image.dtype == "uint8"
+        and image.flags.c_contiguous
+        and image.flags.writeable
+    )
