@@ -55,9 +55,10 @@ def test_a_late_frame_is_skipped_and_not_queued(
 
     recording = connected.recordings.wait(stream.id, timeout=10, interval=0.05)
     assert recording.duration_seconds is not None
-    # The first frame is the stream's beginning, but for the slots that making ready took.
+    # The first frame is the stream's beginning, but for the slots that making ready took: on a
+    # busy machine a few of these slow pictures.
     length = (last.timestamp_ms - first.timestamp_ms) / 1000
-    assert abs(recording.duration_seconds - length) < 0.3
+    assert length - 0.3 < recording.duration_seconds < length + 1.0
 
 
 def test_the_first_frame_is_number_0_when_setting_up_is_slow(
