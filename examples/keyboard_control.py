@@ -2,16 +2,18 @@
 
     python examples/keyboard_control.py
 
-Uses ODYSSEY_API_KEY, or an emulator on this machine if that isn't set. Needs a terminal, and
-click, which the extra `cli` has.
+Uses ODYSSEY_API_KEY, or an emulator on this machine if that isn't set. Needs a terminal.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import click
 from service import open_client
 
 from odyssey import Odyssey, OdysseyError, Stream
@@ -24,6 +26,33 @@ PROMPTS = {
 }
 
 
+if sys.platform == "win32":
+    from msvcrt import getwch
+
+    @contextmanager
+    def read_keys() -> Iterator[Callable[[], str]]:
+        yield getwch
+
+else:
+    import termios
+    import tty
+
+    @contextmanager
+    def read_keys() -> Iterator[Callable[[], str]]:
+        """Waits for keys, and not for Enter.
+
+        The terminal stays so until the end: one that is switched for each key loses what is
+        pressed in between, while a prompt is on its way.
+        """
+        terminal = sys.stdin.fileno()
+        before = termios.tcgetattr(terminal)
+        tty.setcbreak(terminal, termios.TCSANOW)
+        try:
+            yield lambda: os.read(terminal, 32).decode(errors="ignore") or "q"
+        finally:
+            termios.tcsetattr(terminal, termios.TCSANOW, before)
+
+
 def show_status(client: Odyssey, ended: threading.Event) -> None:
     """A line that is written over and over, beside the thread that waits for keys."""
     last, since = 0, time.monotonic()
@@ -31,40 +60,42 @@ def show_status(client: Odyssey, ended: threading.Event) -> None:
         received, now = client.stats.frames.received, time.monotonic()
         rate = (received - last) / (now - since)
         last, since = received, now
-        click.echo(f"\r{rate:4.1f} frames/s  {client.last_applied_prompt or '':<40.40}", nl=False)
+        prompt = client.last_applied_prompt or ""
+        print(f"\r{rate:4.1f} frames/s  {prompt:<40.40}", end="", flush=True)
 
 
-def steer(stream: Stream) -> None:
+def steer(stream: Stream, next_keys: Callable[[], str]) -> None:
     """Until Q, Ctrl-C, or the stream's end."""
     while True:
-        for key in click.getchar():  # several, if they were pressed while a prompt was on its way
+        for key in next_keys():  # several, if they were pressed while a prompt was on its way
             if key in "qQ" or not stream.is_active:
                 return
             if key in PROMPTS:
                 try:
-                    click.echo(f"\r> {stream.interact(PROMPTS[key]):<58}")
+                    print(f"\r> {stream.interact(PROMPTS[key]):<58}")
                 except OdysseyError as exc:
-                    click.echo(f"\r! {exc}")
+                    print(f"\r! {exc}")
 
 
 def main() -> None:
     for key, prompt in PROMPTS.items():
-        click.echo(f"{key}  {prompt}")
-    click.echo("Q  end")
+        print(f"{key}  {prompt}")
+    print("Q  end")
     ended = threading.Event()
     with open_client() as client:
         client.connect()
-        with client.stream("A village in the mountains", portrait=False) as stream:
+        landscape = client.stream("A village in the mountains", portrait=False)
+        with landscape as stream, read_keys() as next_keys:
             status = threading.Thread(target=show_status, args=(client, ended))
             status.start()
             try:
-                steer(stream)
+                steer(stream, next_keys)
             except KeyboardInterrupt:
                 pass
             finally:
                 ended.set()
                 status.join()
-        click.echo(f"\r{client.stats.frames.received} frames in all{'':<40}")
+        print(f"\r{client.stats.frames.received} frames in all{'':<40}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.helpers import skip_unless_installed
+from tests.support.helpers import skip_unless_installed, wait_until
 from tests.support.ray_settings import quiet_ray
 from tests.support.terminals import Terminal
 
@@ -98,6 +98,9 @@ def test_keys_steer(tmp_path: Path) -> None:
     with Terminal(program, environment(temporary), tmp_path) as terminal:
         terminal.wait_for("frames/s")
         terminal.press("2")
+        # A terminal that waits for Enter while the prompt is on its way loses what is pressed.
+        wait_until(lambda: terminal.waits_for_enter or "> Rain sets in" in terminal.screen)
+        assert not terminal.waits_for_enter
         terminal.wait_for("> Rain sets in")
         terminal.press("x")
         terminal.press("q")

@@ -66,6 +66,14 @@ class Terminal:
     def screen(self) -> str:
         return b"".join(self._chunks).decode(errors="replace")
 
+    @property
+    def waits_for_enter(self) -> bool:
+        """Whether the program gets keys by the line."""
+        import termios
+
+        local_flags: int = termios.tcgetattr(self._ours)[3]
+        return bool(local_flags & termios.ICANON)
+
     def press(self, key: str) -> None:
         os.write(self._ours, key.encode())
 
