@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 logger = logging.getLogger(__name__)
 
-#: Minor versions that `private_ice` and `private_rtp` were written for and are tested with.
+#: Minor versions that `private_ice` and `private_rtp`, here and in the emulator, were written for
+#: and are tested with.
 SEEN = {"aiortc": ("1.16",), "aioice": ("0.13",)}
 
 
@@ -27,8 +28,9 @@ def _look() -> bool:
     ]
     if unknown:
         logger.warning(
-            "%s: this release of odyssey knows %s. Video is received in aiortc's own way: frames "
-            "come one frame later, and lost packets cost more",
+            "%s: this release of odyssey knows %s. Private parts of other versions are not used: "
+            "frames are received one frame later, lost packets cost more, and the emulator neither "
+            "loses packets nor silences a connection",
             " and ".join(unknown),
             " and ".join(f"{name} {', '.join(minors)}" for name, minors in SEEN.items()),
         )

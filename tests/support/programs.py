@@ -11,12 +11,14 @@ from types import TracebackType
 from tests.support.helpers import Reachable
 
 
-def environment(emulator: Reachable) -> Mapping[str, str]:
+def environment(emulator: Reachable | None) -> Mapping[str, str]:
+    if emulator is None:
+        return {}
     return {"ODYSSEY_API_KEY": emulator.api_key, "ODYSSEY_API_URL": emulator.url}
 
 
 def run(
-    script: str, emulator: Reachable, *arguments: str, seconds: float = 30
+    script: str, emulator: Reachable | None, *arguments: str, seconds: float = 30
 ) -> subprocess.CompletedProcess[str]:
     """The script's end; warnings of unclosed things are on."""
     return subprocess.run(

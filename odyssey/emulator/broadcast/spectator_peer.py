@@ -19,7 +19,8 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from odyssey.emulator.ice import fall_back_on_loopback, silence
+from odyssey.emulator.private_ice import fall_back_on_loopback, silence
+from odyssey.emulator.private_rtp import on_key_frame_request
 from odyssey.emulator.settings import Codec
 
 __all__ = ["SpectatorPeer", "SpectatorTrack"]
@@ -97,22 +98,19 @@ class SpectatorPeer:
         capabilities = RTCRtpSender.getCapabilities("video").codecs
         wanted = (f"video/{codec}", "video/rtx")
         transceiver.setCodecPreferences([c for c in capabilities if c.mimeType.lower() in wanted])
-        # As in the streamer's peer: aiortc asks its own encoder, which does nothing here.
-        transceiver.sender._send_keyframe = request_key_frame  # type: ignore[method-assign]
+        on_key_frame_request(transceiver.sender, request_key_frame)
 
     async def answer(self, offer: str) -> str:
         """The SDP of the answer, with all candidates. Raises what aiortc does for a bad offer."""
         pc = self._connection
         await pc.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
-        for ice in {t.receiver.transport.transport for t in pc.getTransceivers()}:
-            fall_back_on_loopback(ice._connection)
+        fall_back_on_loopback(pc)
         await pc.setLocalDescription(await pc.createAnswer())
         return str(pc.localDescription.sdp)
 
     def kill(self) -> None:
         """Falls silent, without a word to the spectator."""
-        for transceiver in self._connection.getTransceivers():
-            silence(transceiver.sender.transport.transport._connection)
+        silence(self._connection)
 
     async def finish(self) -> None:
         """Sends what waits, then close. Bounded in time."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from aiortc import RTCRtpSender
 
 from odyssey.emulator.faults import Faults, LosePacket, PacketLoss
 from odyssey.emulator.live.streamer_track import StreamerTrack
+from odyssey.emulator.private_rtp import drop_packets
 
 __all__ = ["lose_packets"]
 
-_RTP_HEADER = 12
 _MARKER = 0x80
 
 
@@ -21,41 +20,27 @@ def lose_packets(sender: RTCRtpSender, track: StreamerTrack, faults: Faults) -> 
 
     Frames that the track says are lost are lost here, packet by packet: what follows them shows it.
     """
-    line = _Line(sender, track, faults)
-    sender._retransmit = line.retransmit  # type: ignore[method-assign]
-    sender.transport._send_rtp = line.send  # type: ignore[method-assign]
+    line = _Line(track, faults)
+    drop_packets(sender, line.is_lost, line.is_beyond_repair)
 
 
 class _Line:
-    """Stands in for two methods of aiortc's."""
+    """Decides which packets are lost."""
 
-    def __init__(self, sender: RTCRtpSender, track: StreamerTrack, faults: Faults) -> None:
-        self._source = sender._ssrc
-        self._repair_source = sender._rtx_ssrc
-        self._send = sender.transport._send_rtp
-        self._retransmit = sender._retransmit
+    def __init__(self, track: StreamerTrack, faults: Faults) -> None:
         self._track = track
         self._faults = faults
         self._random = random.Random(1)  # noqa: S311 - the same packets in each run
         self._beyond_repair: set[int] = set()
 
-    async def send(self, data: bytes) -> None:
-        """A packet of the transport: RTP of the video, repairs, RTCP."""
-        if not self._is_lost(data):
-            await self._send(data)
-
-    async def retransmit(self, sequence_number: int) -> Any:
-        if sequence_number not in self._beyond_repair:
-            await self._retransmit(sequence_number)
-
-    def _is_lost(self, data: bytes) -> bool:
-        source = int.from_bytes(data[8:12], "big") if len(data) > _RTP_HEADER else None
-        if source == self._source and (
+    def is_lost(self, data: bytes, repairs: bool) -> bool:
+        if not repairs and (
             self._track.frame_is_lost or (not data[1] & _MARKER and self._faults.take(LosePacket))
         ):
             self._beyond_repair.add(int.from_bytes(data[2:4], "big"))
             return True
-        loss = (
-            self._faults.find(PacketLoss) if source in (self._source, self._repair_source) else None
-        )
+        loss = self._faults.find(PacketLoss)
         return loss is not None and self._random.random() < loss.share
+
+    def is_beyond_repair(self, sequence_number: int) -> bool:
+        return sequence_number in self._beyond_repair

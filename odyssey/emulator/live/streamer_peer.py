@@ -18,10 +18,10 @@ from aiortc import (
 from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 
 from odyssey.emulator.faults import Faults, NoChannel, NoTrack
-from odyssey.emulator.ice import fall_back_on_loopback, silence
 from odyssey.emulator.live.loss import lose_packets
-from odyssey.emulator.live.round_trips import keep_time
 from odyssey.emulator.live.streamer_track import StreamerTrack
+from odyssey.emulator.private_ice import fall_back_on_loopback, silence
+from odyssey.emulator.private_rtp import keep_time_of_channels, on_key_frame_request
 from odyssey.emulator.settings import Codec
 
 __all__ = ["FROM_CLIENT", "TO_CLIENT", "StreamerPeer"]
@@ -66,7 +66,7 @@ class StreamerPeer:
 
     async def offer(self, *, trickle: bool) -> tuple[str, list[dict[str, Any]]]:
         """The SDP of the offer, and with `trickle` the candidates as messages of their own."""
-        fall_back_on_loopback(self._ice_transport()._connection)
+        fall_back_on_loopback(self._connection)
         await self._connection.setLocalDescription(await self._connection.createOffer())
         sdp = self._connection.localDescription.sdp
         if not trickle:
@@ -79,7 +79,7 @@ class StreamerPeer:
     async def accept(self, sdp: str) -> None:
         """Takes the client's answer. Raises what aiortc raises for one it can't use."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
-        keep_time(self._connection.sctp)
+        keep_time_of_channels(self._connection)
         for sender in self._connection.getSenders():  # whose transport is the one that stays, now
             lose_packets(sender, self._track, self._faults)
 
@@ -104,7 +104,7 @@ class StreamerPeer:
 
     def kill(self) -> None:
         """Sends and hears nothing more, without a word to the client."""
-        silence(self._ice_transport()._connection)
+        silence(self._connection)
 
     async def end_track(self) -> None:
         """Ends the video track, and say so (RTCP BYE); the rest of the connection stays."""
@@ -124,8 +124,7 @@ class StreamerPeer:
         capabilities = RTCRtpSender.getCapabilities("video").codecs
         wanted = (f"video/{codec}", "video/rtx")
         transceiver.setCodecPreferences([c for c in capabilities if c.mimeType.lower() in wanted])
-        # aiortc asks its own encoder for key frames; of packets encoded elsewhere it knows nothing.
-        transceiver.sender._send_keyframe = self._track.request_key_frame  # type: ignore[method-assign]
+        on_key_frame_request(transceiver.sender, self._track.request_key_frame)
 
     def _add_channel(self, label: str, on_message: Callable[[str | bytes], None]) -> None:
         channel = self._connection.createDataChannel(label)
