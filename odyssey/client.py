@@ -20,6 +20,7 @@ from odyssey._runtime.exit import close_dropped
 from odyssey.config import AdvancedConfig, Settings
 from odyssey.errors import OdysseyStreamError
 from odyssey.frames.capture import Capture
+from odyssey.frames.live_stream import LiveStream
 from odyssey.frames.queue import FrameQueue, Overflow
 from odyssey.frames.stats import ClientStats
 from odyssey.models import ClientCredentials, ConnectionStatus, StreamerCapabilities
@@ -103,8 +104,9 @@ class Odyssey(FlatNames):
     ) -> Odyssey:
         """Connects to a streamer; returns the client when video and both data channels are there.
 
-        Already connected: returns at once. A connection lost later is final; connect again. The
-        callbacks run on threads of their own, events in order, and may call any method.
+        Already connected: returns at once, and the callbacks that are given replace the present
+        ones. A connection lost later is final; connect again. The callbacks run on threads of their
+        own, events in order, and may call any method.
 
         Raises:
             ValueError: there is no API key.
@@ -276,9 +278,10 @@ class Odyssey(FlatNames):
             if image is not None:
                 raise ValueError("give image or image_path, not both")
             image = image_path
-        return self._start(
+        stream = self._start(
             prompt, portrait, image, bypass_prompt_expansion, broadcast, timeout, end_if_late=False
         )
+        return str(stream.id)
 
     def _start(
         self,
@@ -290,7 +293,7 @@ class Odyssey(FlatNames):
         timeout: float | None,
         *,
         end_if_late: bool,
-    ) -> str:
+    ) -> LiveStream:
         check_text(prompt, "prompt")
         deadline = self._live.deadline(timeout)
         self._live.require_connected("start a stream")
@@ -333,7 +336,7 @@ class Odyssey(FlatNames):
             ```
         """
 
-        def start() -> str:
+        def start() -> LiveStream:
             return self._start(
                 *(prompt, portrait, image, bypass_prompt_expansion, broadcast, timeout),
                 end_if_late=True,
@@ -402,7 +405,7 @@ class Odyssey(FlatNames):
             ```
         """
         return Capture(
-            self.subscribe(), lambda: self.is_connected, lambda: self._live.stream_id is not None
+            self.subscribe(), lambda: self.is_connected, lambda: self._live.stream is not None
         )
 
     def preview(self, width: int | None = None, fps: int = 10) -> Preview:

@@ -34,6 +34,9 @@ FRAME_BACKLOG = 2
 
 _Event = tuple[str, tuple[object, ...]]
 
+#: The threads' names.
+_EVENTS, _FRAMES = "odyssey-events", "odyssey-frames"
+
 
 @attrs.frozen
 class Handlers:
@@ -81,19 +84,14 @@ class Callbacks:
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
         self._events: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
-        # Its lock guards `_frames`, the two counters and `_finished`.
+        # Its lock guards the fields below; `_handlers` is replaced as a whole, and read without it.
         self._frame_came = threading.Condition()
         self._frames: collections.deque[VideoFrame] = collections.deque()
         self._delivered = 0
         self._dropped = 0
         self._finished = False
-        self._threads: list[threading.Thread] = []
-        # Who puts events in the line: each says with a None that it is done.
-        self._sources = 1 if handlers.on_video_frame is None else 2
-        if handlers.given():
-            self._start("odyssey-events", self._run_events)
-        if handlers.on_video_frame is not None:
-            self._start("odyssey-frames", self._run_frames)
+        self._threads: dict[str, threading.Thread] = {}
+        self._start_threads()
 
     @property
     def frames_delivered(self) -> int:
@@ -104,6 +102,13 @@ class Callbacks:
     def frames_dropped(self) -> int:
         """Frames that `on_video_frame` was too slow for."""
         return self._dropped
+
+    def replace(self, handlers: Handlers) -> None:
+        """Those that are given take the place of the present ones, from the next event on."""
+        with self._frame_came:
+            if not self._finished:
+                self._handlers = attrs.evolve(self._handlers, **handlers.given())
+                self._start_threads()
 
     def emit(self, name: str, *args: object) -> None:
         """Has the handler `name` called, after those emitted before."""
@@ -132,26 +137,28 @@ class Callbacks:
             self._dropped += len(self._frames)
             self._frames.clear()
             self._frame_came.notify()
-        self._events.put(None)
+            if _FRAMES not in self._threads:
+                self._events.put(None)
 
     def join(self, deadline: Deadline) -> None:
         """Waits for the threads until `deadline`; not for the one it is called from."""
-        for thread in self._threads:
+        for thread in self._threads.values():
             if thread is not threading.current_thread():
                 thread.join(deadline.remaining())
 
+    def _start_threads(self) -> None:
+        if self._handlers.given():
+            self._start(_EVENTS, self._run_events)
+        if self._handlers.on_video_frame is not None:
+            self._start(_FRAMES, self._run_frames)
+
     def _start(self, name: str, target: Callable[[], None]) -> None:
-        thread = threading.Thread(target=target, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        if name not in self._threads:
+            thread = self._threads[name] = threading.Thread(target=target, name=name, daemon=True)
+            thread.start()
 
     def _run_events(self) -> None:
-        sources = self._sources
-        while sources:
-            event = self._events.get()
-            if event is None:
-                sources -= 1
-                continue
+        while (event := self._events.get()) is not None:
             failure = self._call(*event)
             if failure is not None:
                 self._call(*failure)
@@ -167,7 +174,7 @@ class Callbacks:
             failure = self._call("on_video_frame", (frame,))
             if failure is not None:
                 self._events.put(failure)
-        self._events.put(None)
+        self._events.put(None)  # the last word: after `finish` nothing else is emitted
 
     def _call(self, name: str, args: tuple[object, ...]) -> _Event | None:
         """Calls a handler; the event that tells of it, if it raised."""

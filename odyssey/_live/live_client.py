@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from odyssey._live.callbacks import Callbacks, Handlers
     from odyssey._rtc.connection import Connection
     from odyssey._runtime.portal import Portal
+    from odyssey.frames.live_stream import LiveStream
     from odyssey.frames.stats import ClientStats
     from odyssey.models import ClientCredentials, StreamerCapabilities
 
@@ -129,10 +130,10 @@ class LiveClient:
         return attempt.connection.session_id if attempt is not None and connected else None
 
     @property
-    def stream_id(self) -> str | None:
+    def stream(self) -> LiveStream | None:
         """The stream that runs now."""
         attempt = self._current
-        return None if attempt is None else attempt.connection.conversation.stream_id
+        return None if attempt is None else attempt.connection.conversation.stream
 
     @property
     def applied_prompt(self) -> str | None:
@@ -169,13 +170,14 @@ class LiveClient:
     def connect(
         self, handlers: Handlers, deadline: Deadline, credentials: ClientCredentials | None
     ) -> None:
-        """Returns when the connection is ready; at once if there is one.
+        """Returns when the connection is ready; at once if there is one, which gets the handlers.
 
         `credentials`: a session that there is already; else one is asked for.
         """
         self._fork_guard.require()
         with self._one_at_a_time(deadline):
-            if self.status is ConnectionStatus.CONNECTED:
+            if self._attempt is not None and self.status is ConnectionStatus.CONNECTED:
+                self._attempt.callbacks.replace(handlers)
                 return
             if credentials is None:
                 self._settings.require_key()
@@ -352,10 +354,10 @@ class LiveClient:
         broadcast: bool,
         bypass_prompt_expansion: bool | None,
         end_if_late: bool,
-    ) -> str:
+    ) -> LiveStream:
         loop, connection = self._connected("start a stream")
 
-        async def start() -> str:
+        async def start() -> LiveStream:
             return await connection.conversation.start(
                 prompt,
                 portrait=portrait,
@@ -372,25 +374,37 @@ class LiveClient:
         )
 
     @reported(None)
-    def interact(self, prompt: str, deadline: Deadline) -> str:
+    def interact(self, prompt: str, deadline: Deadline, stream: LiveStream | None = None) -> str:
+        """`stream`: the one that is meant, which may be over; None: the one that runs."""
         if not check_text(prompt, "prompt").strip():
             raise ValueError("prompt must not be empty: say what should change")
+        if stream is not None:
+            self.require_running(stream)
         loop, connection = self._connected("interact")
         return loop.call(
             connection.conversation.interact,
             prompt,
+            stream,
             deadline=deadline,
             waiting_for=lambda: "the service did not acknowledge the prompt in time",
         )
 
     @reported("stream_ended")
-    def end(self, deadline: Deadline) -> None:
+    def end(self, deadline: Deadline, stream: LiveStream | None = None) -> None:
+        """`stream`: the one that is meant, which may be over; None: the one that runs."""
         loop, connection = self._connected("end the stream")
         loop.call(
             connection.conversation.end,
+            stream,
             deadline=deadline,
             waiting_for=lambda: "the service did not say in time that the stream ended",
         )
+
+    def require_running(self, stream: LiveStream) -> None:
+        """Raises `OdysseyStreamError` where that stream is over."""
+        self._fork_guard.require()
+        if self.stream is not stream:
+            raise stream.over()
 
     def require_connected(self, operation: str) -> None:
         """Raises `OdysseyStreamError` where there is no connection."""

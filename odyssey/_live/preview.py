@@ -119,7 +119,7 @@ class Previews:
             check_count(width, "width", 1)
         check_count(fps, "fps", 1, 60)
         self._live.require_connected("show a preview")
-        if self._live.stream_id is None:
+        if self._live.stream is None:
             raise OdysseyStreamError(
                 "there is nothing to preview: no stream runs; start one first",
                 reason="invalid_state",

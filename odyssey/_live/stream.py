@@ -10,6 +10,7 @@ from odyssey._live.live_client import LiveClient
 from odyssey._live.preview import Preview
 from odyssey.errors import OdysseyError, OdysseyStreamError
 from odyssey.frames.frame import VideoFrame
+from odyssey.frames.live_stream import LiveStream
 from odyssey.frames.queue import FrameQueue
 
 #: Seconds that ending may take on the way out with an exception.
@@ -31,32 +32,27 @@ class Stream:
     def __init__(
         self,
         live: LiveClient,
-        start: Callable[[], str],
+        start: Callable[[], LiveStream],
         preview: Callable[[int | None, int], Preview],
     ) -> None:
-        """`start` starts the stream and returns its id; `preview` is the client's."""
+        """`start` starts the stream; `preview` is the client's."""
         self._live = live
         self._start = start
         self._preview = preview
-        self._id: str | None = None
+        self._started: LiveStream | None = None
 
     @property
     def id(self) -> str:
         """The stream's id, under which its recording is found.
 
         Raises:
-            OdysseyStreamError: it has not been started.
+            OdysseyStreamError: It has not been started.
         """
-        if self._id is None:
-            raise OdysseyStreamError(
-                "the stream has not been started; use `with client.stream(...) as stream:`",
-                reason="not_started",
-            )
-        return self._id
+        return str(self._require_started().id)
 
     @property
     def applied_prompt(self) -> str | None:
-        """The prompt last acknowledged, as the service applied it.
+        """This stream's prompt last acknowledged, as the service applied it; None before the start.
 
         Example:
             ```python
@@ -64,7 +60,7 @@ class Stream:
             print(stream.applied_prompt)
             ```
         """
-        return self._live.applied_prompt
+        return None if self._started is None else self._started.prompt
 
     @property
     def frames(self) -> FrameQueue:
@@ -81,23 +77,27 @@ class Stream:
                 stream.interact("The cat yawns")
             ```
         """
-        return self._id is not None and self._live.stream_id == self._id
+        return self._started is not None and self._live.stream is self._started
 
     def interact(self, prompt: str, *, timeout: float | None = None) -> str:
-        """As `client.interact`.
+        """As `client.interact`, for this stream.
+
+        Raises:
+            OdysseyStreamError: Also if it has not been started, or is over.
 
         Example:
             ```python
             applied = stream.interact("The cat yawns", timeout=10)
             ```
         """
-        return self._live.interact(prompt, self._live.deadline(timeout))
+        stream = self._require_started()
+        return self._live.interact(prompt, self._live.deadline(timeout), stream)
 
     def preview(self, width: int | None = None, fps: int = 10) -> Preview:
         """As `client.preview`: live video in a notebook's cell, while this stream runs.
 
         Raises:
-            OdysseyStreamError: also if this stream is over.
+            OdysseyStreamError: Also if it has not been started, or is over.
 
         Example:
             ```python
@@ -106,8 +106,7 @@ class Stream:
                 clip = stream.frames.stack(48)
             ```
         """
-        if not self.is_active:
-            raise OdysseyStreamError(f"stream {self.id} is over", reason="stream_ended")
+        self._live.require_running(self._require_started())
         return self._preview(width, fps)
 
     def end(self, *, timeout: float | None = None) -> None:
@@ -123,7 +122,7 @@ class Stream:
         if not self.is_active:
             return
         try:
-            self._live.end(self._live.deadline(timeout))
+            self._live.end(self._live.deadline(timeout), self._started)
         except OdysseyStreamError as exc:
             # The service had ended it by itself, and its word of that is still on the way.
             if exc.reason != "invalid_state":
@@ -131,14 +130,14 @@ class Stream:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Its frames until it ends; raises what ended it if that was a failure."""
-        return iter(self.frames)
+        return self.frames.frames_of(self._require_started())
 
     def __enter__(self) -> Stream:
-        if self._id is not None:
+        if self._started is not None:
             raise OdysseyStreamError(
                 "a Stream can be entered once; call client.stream() again", reason="invalid_state"
             )
-        self._id = self._start()
+        self._started = self._start()
         return self
 
     def __exit__(
@@ -155,5 +154,14 @@ class Stream:
             self.end(timeout=END_AFTER_ERROR)
 
     def __repr__(self) -> str:
-        state = "not started" if self._id is None else "active" if self.is_active else "over"
-        return f"<Stream {self._id or ''} {state}>"
+        if self._started is None:
+            return "<Stream not started>"
+        return f"<Stream {self._started.id} {'active' if self.is_active else 'over'}>"
+
+    def _require_started(self) -> LiveStream:
+        if self._started is None:
+            raise OdysseyStreamError(
+                "the stream has not been started; use `with client.stream(...) as stream:`",
+                reason="not_started",
+            )
+        return self._started

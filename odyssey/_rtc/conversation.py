@@ -9,8 +9,6 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-import attrs
-
 from odyssey._logging import redacted
 from odyssey._protocol import messages
 from odyssey._protocol.replies import PendingReplies, Request
@@ -25,6 +23,7 @@ from odyssey.errors import (
     own_copy,
 )
 from odyssey.frames.fanout import FrameFanout
+from odyssey.frames.live_stream import LiveStream
 from odyssey.frames.queue import StreamState
 from odyssey.models import BroadcastInfo
 
@@ -36,19 +35,14 @@ START_PAUSE = 0.1
 LATE_START_GRACE = 2.0
 
 
+#: Gets the stream of a start, the acknowledged prompt of an interaction.
+_Waiter = asyncio.Future[LiveStream | str]
+
+
 class EventListener(Protocol):
     """Who hears of events; the call does not block."""
 
     def emit(self, name: str, *args: object) -> None: ...
-
-
-@attrs.frozen
-class _Showing:
-    """What the picture shows."""
-
-    stream_id: str | None = None
-    prompt: str | None = None  # last acknowledged, of this stream or the last one
-    since: float = 0.0  # of the stream, `time.monotonic()`
 
 
 class Conversation:
@@ -56,18 +50,19 @@ class Conversation:
     but for the attributes and `shown_by`: what they read is one value, replaced as a whole.
 
     Attributes:
-        stream_id: the stream that runs.
-        applied_prompt: the prompt last acknowledged, of this stream or the last one.
-        verdict: why the service is about to end the connection, where it said so before doing it.
+        stream: The stream that runs.
+        applied_prompt: The prompt last acknowledged, of this stream or the last one.
+        verdict: Why the service is about to end the connection, where it said so before doing it.
     """
 
     def __init__(self, fanout: FrameFanout, listener: EventListener, silence: SilenceWatch) -> None:
+        self.stream: LiveStream | None = None
+        self.applied_prompt: str | None = None
         self.verdict: OdysseyError | None = None
         self._fanout = fanout
         self._listener = listener
         self._silence = silence  # on while a stream runs
-        self._pending: PendingReplies[asyncio.Future[str]] = PendingReplies()
-        self._showing = _Showing()
+        self._pending: PendingReplies[_Waiter] = PendingReplies()
         self._peer: Peer | None = None
         self._signaling: Signaling | None = None
         # Whether a start gave up whose stream nobody wants, and whether that was told to end.
@@ -78,21 +73,17 @@ class Conversation:
 
     @property
     def stream_id(self) -> str | None:
-        return self._showing.stream_id
-
-    @property
-    def applied_prompt(self) -> str | None:
-        return self._showing.prompt
+        return None if self.stream is None else self.stream.id
 
     def shown_by(self, arrived_at: float) -> tuple[str | None, str | None]:
         """The stream that a picture belongs to and the prompt that it should show.
 
         A picture that arrived before the stream's start, and was decoded after it, is none of it.
         """
-        showing = self._showing
-        if showing.stream_id is None or arrived_at < showing.since:
+        stream = self.stream
+        if stream is None or arrived_at < stream.since:
             return None, None
-        return showing.stream_id, showing.prompt
+        return stream.id, stream.prompt
 
     def open(self, peer: Peer, signaling: Signaling) -> None:
         """The connection is ready: from now on there is something to talk over."""
@@ -113,8 +104,8 @@ class Conversation:
         broadcast: bool,
         bypass_prompt_expansion: bool | None,
         end_if_late: bool = False,
-    ) -> str:
-        """Starts a stream; returns its id.
+    ) -> LiveStream:
+        """Starts a stream.
 
         Args:
             end_if_late: The stream is ended again if it starts after this call was cancelled.
@@ -129,13 +120,16 @@ class Conversation:
         while True:
             unowned = self._unowned
             try:
-                return await self._request(
+                started = await self._request(
                     Request.START, prompt, message, image is not None, end_if_late
                 )
             except OdysseyStreamError as exc:
                 # The stream that is in the way may be that of a start that gave up.
                 if exc.reason != "invalid_state" or not (unowned or self._unowned):
                     raise
+            else:
+                assert isinstance(started, LiveStream)
+                return started
             # Its answer, once its stream is over, could be taken for that of this start.
             grace = self._gave_up_at + LATE_START_GRACE - time.monotonic()
             with contextlib.suppress(TimeoutError):
@@ -143,8 +137,14 @@ class Conversation:
             self._end_unowned()
             await asyncio.sleep(START_PAUSE)
 
-    async def interact(self, prompt: str) -> str:
-        """Steers the stream; the prompt as acknowledged."""
+    async def interact(self, prompt: str, stream: LiveStream | None = None) -> str:
+        """Steers the stream that runs; the prompt as acknowledged.
+
+        Args:
+            stream: The one that is meant: an error if that is over.
+        """
+        if stream is not None and stream is not self.stream:
+            raise stream.over()
         self._require_stream("interact")
         peer, _ = self._require_open("interact")
         message = messages.update(prompt)
@@ -153,10 +153,16 @@ class Conversation:
                 f"the prompt is too long: the service takes at most {peer.max_message_size} bytes "
                 "in a message"
             )
-        return await self._request(Request.INTERACT, prompt, message)
+        return str(await self._request(Request.INTERACT, prompt, message))
 
-    async def end(self) -> None:
-        """Ends the stream."""
+    async def end(self, stream: LiveStream | None = None) -> None:
+        """Ends the stream that runs.
+
+        Args:
+            stream: The one that is meant: nothing is done if that is over.
+        """
+        if stream is not None and stream is not self.stream:
+            return
         self._require_stream("end_stream")
         await self._request(Request.END, None, messages.interactive_stream_end())
 
@@ -167,10 +173,10 @@ class Conversation:
         message: str,
         by_socket: bool = False,
         end_if_late: bool = False,
-    ) -> str:
+    ) -> LiveStream | str:
         """Sends, and waits for the reply. The waiter is in line before the message goes out."""
         self._require_open(request.value)
-        waiter: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        waiter: _Waiter = asyncio.get_running_loop().create_future()
         entry = self._pending.sent(request, prompt, waiter, self.stream_id)
         try:
             await self._send(request, message, by_socket)
@@ -206,7 +212,7 @@ class Conversation:
 
     def _require_stream(self, operation: str) -> None:
         self._require_open(operation)
-        if self.stream_id is None and not self._pending.expects(Request.START):
+        if self.stream is None and not self._pending.expects(Request.START):
             raise OdysseyStreamError(
                 f"can't {operation}: no stream is running; call start_stream() first",
                 reason="invalid_state",
@@ -250,7 +256,7 @@ class Conversation:
 
     def _show_nothing(self) -> None:
         self._silence.stop()
-        self._showing = attrs.evolve(self._showing, stream_id=None)
+        self.stream = None
 
     # What the streamer says.
 
@@ -266,21 +272,19 @@ class Conversation:
             self._end_unowned()
             return
         self._unowned = False
-        self._showing = _Showing(
-            message.stream_id,
-            entry.prompt if message.applied_prompt is None else message.applied_prompt,
-            time.monotonic(),
-        )
+        prompt = entry.prompt if message.applied_prompt is None else message.applied_prompt
+        stream = LiveStream(message.stream_id, prompt, time.monotonic())
+        self.stream, self.applied_prompt = stream, prompt
         self._silence.start()
         # The queue is live before the caller hears of it, so that it misses no frame.
-        self._fanout.set_state(StreamState.LIVE)
+        self._fanout.set_state(StreamState.LIVE, stream=stream)
         self._listener.emit("on_stream_started", message.stream_id)
-        _answer(entry.waiter, message.stream_id)
+        _answer(entry.waiter, stream)
 
     def _acknowledged(self, prompt: str) -> None:
         entry = self._pending.acknowledged(prompt)
-        if self.stream_id is not None:
-            self._showing = attrs.evolve(self._showing, prompt=prompt)
+        if self.stream is not None:
+            self.stream.prompt = self.applied_prompt = prompt
         self._listener.emit("on_interact_acknowledged", prompt)
         if entry is None:
             logger.debug("an acknowledgement that answers no interaction")
@@ -289,14 +293,14 @@ class Conversation:
 
     def _stream_ended(self) -> None:
         entry = self._pending.ended()
-        if self.stream_id is None and entry is None:
+        if self.stream is None and entry is None:
             logger.debug("ignored a stream_ended without a stream")
             return
         given_up = entry is not None and entry.waiter is None
         if entry is not None and given_up and entry.stream_id not in (None, self.stream_id):
             logger.debug("ignored a stream_ended of a stream before this one")
             return
-        if self.stream_id is not None:
+        if self.stream is not None:
             self._show_nothing()
             self._fanout.set_state(StreamState.ENDED)
             self._listener.emit("on_stream_ended")
@@ -317,18 +321,18 @@ class Conversation:
         # The service closes the connection next.
         self.verdict = error
         self._fanout.set_state(StreamState.FAILED, error)
-        if self.stream_id is not None:
+        if self.stream is not None:
             self._show_nothing()
             self._listener.emit("on_stream_ended")
         _refuse(self._pending.close(), error)
 
 
-def _answer(waiter: asyncio.Future[str] | None, value: str) -> None:
+def _answer(waiter: _Waiter | None, value: LiveStream | str) -> None:
     if waiter is not None and not waiter.done():
         waiter.set_result(value)
 
 
-def _refuse(waiters: Sequence[asyncio.Future[str]], error: OdysseyError) -> None:
+def _refuse(waiters: Sequence[_Waiter], error: OdysseyError) -> None:
     """Each gets an error of its own: a traceback belongs to one thread."""
     for waiter in waiters:
         if not waiter.done():

@@ -11,6 +11,7 @@ from odyssey.frames.queue import FrameQueue, Overflow, StreamState
 
 if TYPE_CHECKING:
     from odyssey.frames.frame import VideoFrame
+    from odyssey.frames.live_stream import LiveStream
 
 
 class FrameFanout:
@@ -18,18 +19,19 @@ class FrameFanout:
 
     def __init__(self, main: FrameQueue) -> None:
         self.main = main
-        # Guards `_subscriptions`, `_state` and `_failure`; frames are handed on outside it.
+        # Guards the fields below; frames are handed on outside it.
         self._lock = threading.Lock()
         # Weak: a queue that nobody holds any more has no reader, and needs no frames.
         self._subscriptions: tuple[weakref.ref[FrameQueue], ...] = ()
         self._state = StreamState.OFFLINE
         self._failure: Exception | None = None
+        self._stream: LiveStream | None = None
 
     def subscribe(self, maxsize: int, overflow: Overflow, timeout: float | None) -> FrameQueue:
         """One more queue, in the state that the others are in."""
         queue = FrameQueue(maxsize, overflow, timeout=timeout, on_close=self._forget)
         with self._lock:
-            queue.set_state(self._state, self._failure)
+            queue.set_state(self._state, self._failure, stream=self._stream)
             self._subscriptions = (*self._held(), weakref.ref(queue))
         return queue
 
@@ -40,14 +42,21 @@ class FrameFanout:
             if (queue := reference()) is not None:
                 queue.put(frame, idle=idle)
 
-    def set_state(self, state: StreamState, failure: Exception | None = None) -> None:
+    def set_state(
+        self,
+        state: StreamState,
+        failure: Exception | None = None,
+        *,
+        stream: LiveStream | None = None,
+    ) -> None:
         """As `FrameQueue.set_state`, for all. A new stream starts with an empty main queue."""
         with self._lock:
-            self._state, self._failure = state, failure
-            self.main.set_state(state, failure, clear=state is StreamState.LIVE)
+            self._state, self._failure, self._stream = state, failure, stream
+            clear = state is StreamState.LIVE
+            self.main.set_state(state, failure, stream=stream, clear=clear)
             for reference in self._subscriptions:
                 if (queue := reference()) is not None:
-                    queue.set_state(state, failure)
+                    queue.set_state(state, failure, stream=stream)
 
     def _forget(self, queue: FrameQueue) -> None:
         with self._lock:

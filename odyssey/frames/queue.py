@@ -20,6 +20,7 @@ from odyssey.errors import (
     own_copy,
 )
 from odyssey.frames.frame import Array, VideoFrame, check_out
+from odyssey.frames.live_stream import LiveStream
 from odyssey.frames.stats import QueueStats
 
 Overflow = Literal["drop_oldest", "drop_newest"]
@@ -42,13 +43,6 @@ _MOST_BYTES = 512 << 20
 _MOST_BYTES_PER_FRAME = 4 << 20
 
 _CLEAN_ENDS = (StreamState.ENDED, StreamState.GONE, StreamState.CLOSED)
-
-
-class _Stream:
-    """One stream of frames; held by its frames and its readers, and its failure no longer."""
-
-    def __init__(self) -> None:
-        self.failure: Exception | None = None
 
 
 class FrameQueue:
@@ -95,12 +89,12 @@ class FrameQueue:
         # Its lock guards every field below; the media thread holds it for a few instructions a
         # frame. Pixels are converted outside it.
         self._changed = threading.Condition(threading.Lock())
-        self._frames: collections.deque[tuple[_Stream, VideoFrame]] = collections.deque()
+        self._frames: collections.deque[tuple[LiveStream, VideoFrame]] = collections.deque()
         self._most_bytes = max(_MOST_BYTES, _MOST_BYTES_PER_FRAME * self._maxsize)
         self._bytes = 0  # of the pictures in `_frames`
         self._state = StreamState.OFFLINE
         self._failure: Exception | None = None
-        self._stream = _Stream()  # the present or last one; each frame carries its own
+        self._stream = LiveStream()  # the present or last one; each frame carries its own
         # Replaced as a whole, so that it can be read without the lock: a signal handler may have
         # interrupted the very thread that holds it.
         self._stats = QueueStats()
@@ -205,6 +199,10 @@ class FrameQueue:
         """
         return _Iteration(self)
 
+    def frames_of(self, stream: LiveStream) -> Iterator[VideoFrame]:
+        """As iteration, of one stream: ends at once where that is over and none of it waits."""
+        return _Iteration(self, stream)
+
     def clear(self) -> None:
         """Throws away what waits."""
         with self._changed:
@@ -249,9 +247,18 @@ class FrameQueue:
             self._changed.notify_all()
 
     def set_state(
-        self, state: StreamState, failure: Exception | None = None, *, clear: bool = False
+        self,
+        state: StreamState,
+        failure: Exception | None = None,
+        *,
+        stream: LiveStream | None = None,
+        clear: bool = False,
     ) -> None:
-        """The stream or the connection changed; wakes everybody who waits."""
+        """The stream or the connection changed; wakes everybody who waits.
+
+        Args:
+            stream: The one that is LIVE now, whose the frames are that come.
+        """
         with self._changed:
             if self._state is StreamState.CLOSED:
                 return
@@ -260,7 +267,7 @@ class FrameQueue:
             if self._state is StreamState.LIVE and failure is not None:
                 self._stream.failure = failure
             if state is StreamState.LIVE:
-                self._stream = _Stream()
+                self._stream = stream or LiveStream()
             self._state = state
             self._failure = failure
             self._changed.notify_all()
@@ -374,9 +381,9 @@ class _SizeChanged(Exception): ...  # noqa: N818 - never leaves this file
 class _Iteration(Iterator[VideoFrame]):
     """Reads one stream: it ends where the stream does, even if the next one has begun by then."""
 
-    def __init__(self, queue: FrameQueue) -> None:
+    def __init__(self, queue: FrameQueue, stream: LiveStream | None = None) -> None:
         self._queue = queue
-        self._stream: _Stream | None = None  # from the first frame or the start on
+        self._stream = stream  # None: from the first frame or the start on
 
     def __next__(self) -> VideoFrame:
         frame = self.next(Deadline.after(self._queue._timeout))

@@ -309,6 +309,44 @@ def test_frames_have_a_thread_of_their_own(start: Start) -> None:
     wait_until(lambda: names == ["odyssey-frames"])
 
 
+# Replacing.
+
+
+def test_what_is_given_later_replaces_and_the_rest_stays(start: Start) -> None:
+    seen: list[str] = []
+    callbacks = start(
+        on_stream_started=lambda _: seen.append("first"), on_stream_ended=lambda: seen.append("end")
+    )
+    callbacks.emit("on_stream_started", "s1")
+    wait_until(lambda: seen == ["first"])
+    callbacks.replace(Handlers(on_stream_started=lambda _: seen.append("second")))
+    callbacks.emit("on_stream_started", "s2")
+    callbacks.emit("on_stream_ended")
+    done(callbacks)
+    assert seen == ["first", "second", "end"]
+
+
+def test_threads_start_when_there_is_something_to_call(start: Start) -> None:
+    seen: list[object] = []
+    callbacks = start()
+    callbacks.emit("on_stream_started", "s1")  # nobody asked for it
+    callbacks.replace(Handlers(on_stream_ended=lambda: seen.append("end")))
+    assert "odyssey-frames" not in our_threads()
+    callbacks.replace(Handlers(on_video_frame=lambda frame: seen.append(frame.index)))
+    callbacks.frame(frame(7))
+    wait_until(lambda: seen == [7])
+    callbacks.emit("on_stream_ended")
+    done(callbacks)
+    assert seen == [7, "end"]
+
+
+def test_after_the_end_nothing_starts_any_more(start: Start) -> None:
+    callbacks = start()
+    done(callbacks)
+    callbacks.replace(Handlers(on_video_frame=lambda frame: None, on_connected=lambda: None))
+    assert not our_threads() & {"odyssey-events", "odyssey-frames"}
+
+
 # Joining.
 
 
