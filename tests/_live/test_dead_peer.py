@@ -89,6 +89,7 @@ def test_fault_no_video_wakes_everybody(
         assert stream.frames.get().stream_id == stream.id
 
 
+@pytest.mark.slow
 def test_fault_the_peer_dies_as_the_stream_starts(client: Odyssey, emulator: Emulator) -> None:
     client.connect()
     client.start_stream("A cat")
@@ -110,6 +111,7 @@ def test_how_long_is_adjustable(emulator: Emulator) -> None:
         assert time.monotonic() - began < 0.6 + BUSY
 
 
+@pytest.mark.slow
 def test_it_can_be_off(emulator: Emulator) -> None:
     with impatient(emulator, None) as client:
         client.connect()
@@ -147,6 +149,7 @@ STOPPED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes can't be stopped here")
 def test_a_program_that_was_stopped_goes_on(emulator: Emulator) -> None:
     with subprocess.Popen(

@@ -86,7 +86,7 @@ def test_fault_late_start_leaves_the_connection_up(client: Odyssey, emulator: Em
     assert second != started[0]
 
 
-@pytest.mark.parametrize("seconds", [0.8, None])
+@pytest.mark.parametrize("seconds", [0.8, pytest.param(None, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("prompt", ["A cat", "A dog"])
 def test_fault_late_start_of_a_stream_is_ended_again(
     client: Odyssey, emulator: Emulator, seconds: float | None, prompt: str

@@ -7,11 +7,14 @@ import threading
 import weakref
 from collections import Counter
 
+import pytest
+
 from odyssey import Odyssey
 from odyssey.emulator import Emulator
 from tests.support.helpers import OUR_THREADS, open_files, our_threads, wait_until
 
 
+@pytest.mark.slow
 def test_ten_connections_leave_nothing(emulator: Emulator) -> None:
     def cycle() -> None:
         with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:

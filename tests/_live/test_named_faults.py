@@ -61,6 +61,7 @@ ENDS: dict[str, tuple[type[OdysseyError], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENDS)
 def test_each_stream_ends_in_its_time(client: Odyssey, switch: FaultSwitch, name: str) -> None:
     error, text = ENDS[name]

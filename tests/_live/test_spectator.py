@@ -173,6 +173,7 @@ def test_leaving(on_air: BroadcastInfo, emulator: Emulator) -> None:
     watching.disconnect()
 
 
+@pytest.mark.slow
 def test_ten_times_leave_nothing(on_air: BroadcastInfo, emulator: Emulator) -> None:
     wait_until(lambda: spectators(emulator) == 0)
     threads, sockets = client_threads(), open_sockets()

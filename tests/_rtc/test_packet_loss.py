@@ -49,7 +49,7 @@ def test_one_packet_lost_and_never_repaired(codec: Codec) -> None:
     assert pause < 2 * BACK_WITHIN  # on a machine that does other things, too
 
 
-@pytest.mark.parametrize("share", [0.01, 0.05])
+@pytest.mark.parametrize("share", [pytest.param(0.01, marks=pytest.mark.slow), 0.05])
 def test_repaired_losses_cost_no_frame(codec: Codec, share: float) -> None:
     with Emulator(codec=codec, bitrate=2_000_000) as emulator:
         with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
@@ -64,6 +64,7 @@ def test_repaired_losses_cost_no_frame(codec: Codec, share: float) -> None:
     assert found[-1] - found[0] < 60 + 24
 
 
+@pytest.mark.slow
 def test_several_losses_one_after_another(codec: Codec) -> None:
     with Emulator(codec=codec) as emulator:
         with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:

@@ -59,6 +59,7 @@ def test_it_speaks_once_when_nothing_came_for_as_long_as_it_waits() -> None:
     run(scene())
 
 
+@pytest.mark.slow
 def test_by_default_a_pause_of_2_6_s_is_survived_and_one_of_3_is_not() -> None:
     assert DEFAULT_FRAME_TIMEOUT + silence.LONGEST_INTERVAL < 3
 

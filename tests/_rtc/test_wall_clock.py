@@ -74,11 +74,19 @@ def check(done: Any) -> None:
     assert closed < 4.0
 
 
-@pytest.mark.parametrize("seconds", [DAY, YEAR, -HOUR], ids=["a day", "a year", "an hour back"])
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        pytest.param(DAY, marks=pytest.mark.slow, id="a day"),
+        pytest.param(YEAR, id="a year"),
+        pytest.param(-HOUR, marks=pytest.mark.slow, id="an hour back"),
+    ],
+)
 def test_fault_the_clock_is_set(emulator: Emulator, seconds: float) -> None:
     check(run(SET, emulator, str(seconds), seconds=90))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [DAY, YEAR], ids=["a day", "a year"])
 def test_fault_the_clock_is_set_on_the_plain_path(
     emulator: Emulator, tmp_path: Path, seconds: float

@@ -51,7 +51,12 @@ def pretend_installed(folder: Path, distribution: str, version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "newer", [{"aiortc": "1.17.0"}, {"aioice": "0.14.1"}, {"aiortc": "2.0", "aioice": "1.0"}]
+    "newer",
+    [
+        pytest.param({"aiortc": "1.17.0"}, marks=pytest.mark.slow),
+        pytest.param({"aioice": "0.14.1"}, marks=pytest.mark.slow),
+        {"aiortc": "2.0", "aioice": "1.0"},
+    ],
 )
 def test_a_whole_stream_with_versions_that_are_not_known(
     emulator: Emulator, tmp_path: Path, newer: dict[str, str]

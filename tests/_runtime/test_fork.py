@@ -169,7 +169,16 @@ OWN = """
 """
 
 
-@pytest.mark.parametrize("way", ["_exit", "exit", "failure", "multiprocessing"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "exit",
+        *(
+            pytest.param(way, marks=pytest.mark.slow)
+            for way in ("_exit", "failure", "multiprocessing")
+        ),
+    ],
+)
 def test_a_childs_end_leaves_the_parent_streaming(emulator: Emulator, way: str) -> None:
     done = run(FORKED + OWN, emulator, way)
     assert done.returncode == 0, done.stderr

@@ -106,6 +106,7 @@ def test_without_a_terminal_it_prints_plain_lines(finished: Finished) -> None:
     assert "Files in odyssey-demo" in finished.log
 
 
+@pytest.mark.slow
 def test_landscape_in_h264_with_prompts_of_ones_own(cli: CommandLine) -> None:
     result = cli.run(
         *("demo", "--seconds", "1.5", "--landscape", "--codec", "h264", "--to", "a/b"),
@@ -118,6 +119,7 @@ def test_landscape_in_h264_with_prompts_of_ones_own(cli: CommandLine) -> None:
         assert sheet.width > sheet.height
 
 
+@pytest.mark.slow
 def test_never_writes_over_what_is_there(cli: CommandLine) -> None:
     there = cli.folder / "odyssey-demo"
     there.mkdir()
@@ -128,6 +130,7 @@ def test_never_writes_over_what_is_there(cli: CommandLine) -> None:
     assert (there / "run-2" / "video.mp4").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_proxy_in_the_environment_does_not_matter(cli: CommandLine) -> None:
     cli.env |= {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
     cli.run("demo", "--seconds", "1")
@@ -159,6 +162,7 @@ def test_live_needs_a_key(cli: CommandLine) -> None:
     assert list(cli.folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_live_with_a_key(cli: CommandLine, emulator: Emulator) -> None:
     cli.use(emulator)
     result = cli.run("demo", "--live", "--json", "--seconds", "1.5", "--interact", "Snow falls")
@@ -181,6 +185,7 @@ def test_a_refused_key_is_one_line_and_leaves_no_folder(
     assert list(cli.folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_file_that_can_not_be_fetched(cli: CommandLine) -> None:
     fault = HttpStatus(method="GET", path="/files/*/preview.mp4", status=500)
     with Emulator(faults=Faults(fault, RecordingDelay(seconds=0.5))) as emulator:
@@ -216,6 +221,7 @@ def test_interrupted_on_the_emulator_nothing_is_left(cli: CommandLine) -> None:
     assert "Traceback" not in running.errors
 
 
+@pytest.mark.slow
 @posix_only
 def test_on_a_terminal_one_line_is_overwritten(cli: CommandLine) -> None:
     output, code = cli.on_a_terminal("demo", "--seconds", "2")

@@ -25,6 +25,7 @@ def commands() -> list[str]:
     return "".join(blocks).splitlines()
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.timeout(180)
 def test_every_command_works(cli: CommandLine, emulator: Emulator, client: Odyssey) -> None:

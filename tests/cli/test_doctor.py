@@ -90,6 +90,7 @@ def test_no_session_is_taken_if_that_is_not_wanted(examine: Any, emulator: Emula
     assert emulator.connections == []
 
 
+@pytest.mark.slow
 def test_what_is_not_needed_fails_without_an_exit_code(examine: Any, emulator: Emulator) -> None:
     emulator.faults.inject(SilentIceServer(kind="stun"))
     emulator.faults.inject(HttpStatus(method="GET", path="/regions", status=500))
@@ -139,6 +140,7 @@ def test_addresses_of_ice_servers() -> None:
         assert udp_address(url) is None
 
 
+@pytest.mark.slow
 def test_a_closed_port_does_not_answer() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))

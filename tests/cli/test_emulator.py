@@ -60,6 +60,7 @@ def test_signals_end_it_also_under_a_stream(
     assert "Traceback" not in running.errors
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_folder_keeps_recordings(cli: CommandLine, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "data"
@@ -106,6 +107,7 @@ def test_wrong_usage(cli: CommandLine, args: list[str]) -> None:
     assert "Usage: odyssey emulator" in cli.run("emulator", *args, code=2).stderr
 
 
+@pytest.mark.slow
 @posix_only
 def test_faults_from_the_start(cli: CommandLine) -> None:
     running = cli.start(
@@ -126,6 +128,7 @@ def test_faults_from_the_start(cli: CommandLine) -> None:
     assert running.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.slow
 @posix_only
 def test_it_says_which_faults_are_on(cli: CommandLine) -> None:
     running = cli.start("emulator", "--fault", "queue", "--fault", "socket-cut:keep_media=true")

@@ -120,6 +120,7 @@ def test_downloads_have_bars_on_a_terminal(cli: CommandLine, recorded: list[Reco
     assert "unknown.mp4  failed: " in output
 
 
+@pytest.mark.slow
 @posix_only
 def test_downloads_that_are_interrupted_leave_nothing(
     cli: CommandLine, emulator: Emulator, recorded: list[Recording]

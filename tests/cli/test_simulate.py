@@ -6,6 +6,7 @@ import json
 import signal
 
 import av
+import pytest
 
 from odyssey import Odyssey
 from odyssey.emulator import Emulator
@@ -32,6 +33,7 @@ def test_submits_waits_and_downloads(cli: CommandLine, emulator: Emulator) -> No
     assert fields["streams"].split() == [stream["stream_id"] for stream in job["streams"]]
 
 
+@pytest.mark.slow
 def test_a_script_of_options_or_of_stdin(cli: CommandLine, emulator: Emulator) -> None:
     cli.use(emulator)
     options = ("--prompt", "A cat", "--interact", "0.2:It yawns", "--seconds", "0.5")

@@ -47,6 +47,7 @@ def test_steers_and_saves(cli: CommandLine, emulator: Emulator) -> None:
     assert emulator.api_key not in result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_without_a_key_on_an_emulator_of_its_own(cli: CommandLine) -> None:
     data = ("--data-dir", "data")
     cli.run("stream", "A cat", "--seconds", "0.5", "--save", "cats", *data)
@@ -73,6 +74,7 @@ def test_ctrl_c_ends_the_stream_and_completes_the_file(
     assert emulator.connections[0].client_disconnecting
 
 
+@pytest.mark.slow
 def test_the_services_limit_keeps_what_was_saved(cli: CommandLine, emulator: Emulator) -> None:
     emulator.faults.inject(SessionTimeout(after=1))
     cli.use(emulator)
@@ -82,6 +84,7 @@ def test_the_services_limit_keeps_what_was_saved(cli: CommandLine, emulator: Emu
     assert _frames_of(cli.folder / "cat.mp4") > 0
 
 
+@pytest.mark.slow
 def test_a_refused_prompt_does_not_end_the_stream(cli: CommandLine, emulator: Emulator) -> None:
     emulator.faults.inject(StreamRefused(reason="moderation", on="update"), times=1)
     cli.use(emulator)
@@ -93,6 +96,7 @@ def test_a_refused_prompt_does_not_end_the_stream(cli: CommandLine, emulator: Em
     assert "1 of the prompts had no effect" in result.stderr
 
 
+@pytest.mark.slow
 def test_watching_needs_a_token_that_nobody_sees(
     cli: CommandLine, emulator: Emulator, client: Odyssey
 ) -> None:

@@ -39,6 +39,7 @@ def recorded(cli: CommandLine, emulator: Emulator, connected: Odyssey) -> None:
     wait_until(lambda: connected.recordings.list().total)
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize(
     ("command", "code", "made"), COMMANDS, ids=[command for command, *_ in COMMANDS]

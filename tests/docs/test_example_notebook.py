@@ -16,7 +16,7 @@ from tests.support.kernels import run_notebook
 
 PATH = Path(__file__).resolve().parents[2] / "examples" / "notebook.ipynb"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timing, pytest.mark.timeout(180)]
 
 
 def read() -> nbformat.NotebookNode:

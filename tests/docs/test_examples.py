@@ -60,8 +60,8 @@ def environment(temporary: Path) -> dict[str, str]:
 
 def _programs() -> Iterator[object]:
     for name in sorted({path.name for path in FOLDER.glob("*.py")} - OTHERS):
-        marks = [pytest.mark.slow] if name in NEEDS else []
-        marks += [pytest.mark.timing] if name in KEEP_UP else []
+        marks = [] if name == "quickstart.py" else [pytest.mark.slow]
+        marks += [pytest.mark.timing] if name in KEEP_UP or name in NEEDS else []
         yield pytest.param(name, marks=marks)
 
 
@@ -110,6 +110,7 @@ def test_keys_steer(tmp_path: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_tests_of_a_program_pass(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(FOLDER / "testing")],

@@ -24,7 +24,8 @@ from tests.support.ray_settings import quiet_ray
 pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 #: What a page's blocks need that is not installed everywhere.
 NEEDS = {"pipelines.md": ("ray", "torch")}
@@ -33,6 +34,11 @@ NEEDS = {"pipelines.md": ("ray", "torch")}
 NOTEBOOK = ROOT / "docs" / "guide" / "notebook.md"
 
 _BLOCK = re.compile(r"^(?:```python\n(.*?)^```$|<!-- run\n(.*?)^-->$)", re.MULTILINE | re.DOTALL)
+
+
+def marks(page: Path) -> list[pytest.MarkDecorator]:
+    alone = [pytest.mark.timing] if page.name in NEEDS else []
+    return alone if page == README else [pytest.mark.slow, *alone]
 
 
 def blocks(page: Path) -> Iterator[tuple[int, str]]:
@@ -85,7 +91,7 @@ with Emulator() as emulator:
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, marks=[pytest.mark.slow] if page.name in NEEDS else [])
+        pytest.param(page, marks=marks(page))
         for page in PAGES
         if page != NOTEBOOK and any(not is_test(code) for _, code in blocks(page))
     ],
@@ -106,7 +112,11 @@ def test_every_block_runs(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if any(is_test(code) for _, code in blocks(page))],
+    [
+        pytest.param(page, marks=marks(page))
+        for page in PAGES
+        if any(is_test(code) for _, code in blocks(page))
+    ],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_every_test_passes(page: Path, tmp_path: Path) -> None:
@@ -117,6 +127,7 @@ def test_every_test_passes(page: Path, tmp_path: Path) -> None:
     python("-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path), folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_every_block_runs_in_a_notebook(emulator: Emulator, tmp_path: Path) -> None:
     cells = [nbformat.v4.new_code_cell(code) for _, code in blocks(NOTEBOOK)]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]

@@ -158,6 +158,7 @@ def test_the_end_of_the_program_closes_it(make_emulator: Make, tmp_path: Path) -
         assert job["status"] in ("pending", "dispatched", "processing")
 
 
+@pytest.mark.slow
 def test_the_end_of_the_program_removes_what_nobody_keeps(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     program = [sys.executable, "-W", "always::ResourceWarning", "-c", ENDS]

@@ -141,6 +141,7 @@ def test_a_broadcasts_address_is_refused_at_once_or_fails_as_documented(url: str
         session.close()
 
 
+@pytest.mark.slow
 @examples(60)
 @given(ADDRESSES | TEXT)
 def test_a_presigned_address_that_cannot_be_fetched_fails_as_documented(url: str) -> None:

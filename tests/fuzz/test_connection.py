@@ -131,6 +131,7 @@ def credentials(url: str) -> ClientCredentials:
     return ClientCredentials(url, session_token(), 600)
 
 
+@pytest.mark.slow
 def test_after_any_offer_another_try_is_made(emulator: Emulator) -> None:
     """And in the end the same client connects to a service that makes sense."""
     tries = 6
@@ -256,6 +257,7 @@ def test_whatever_ice_servers_are_named_the_client_connects(
     check()
 
 
+@pytest.mark.slow
 def test_whatever_the_streamer_says_the_client_stands(client: Odyssey) -> None:
     """Messages as the data channel brings them, while calls wait for replies."""
     statuses: list[ConnectionStatus] = []

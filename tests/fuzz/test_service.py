@@ -88,6 +88,7 @@ REPLIES = st.builds(
 )
 
 
+@pytest.mark.slow
 def test_whatever_it_answers_each_call_ends_as_documented(
     service: tuple[TinyServer, list[Reply]],
 ) -> None:
@@ -124,6 +125,7 @@ def test_whatever_the_token_is(service: tuple[TinyServer, list[Reply]]) -> None:
         check()
 
 
+@pytest.mark.slow
 def test_iterating_over_pages_that_lie_ends(service: tuple[TinyServer, list[Reply]]) -> None:
     server, replies = service
     infos = [

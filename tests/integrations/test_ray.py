@@ -26,6 +26,7 @@ from odyssey.integrations.ray import Failures, read_recordings, simulate  # noqa
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timing,
     pytest.mark.timeout(120),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.*"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray.*"),

@@ -19,6 +19,7 @@ from odyssey.integrations.torch import LiveFrames, RecordingFrames, to_tensor  #
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timing,
     pytest.mark.timeout(240),  # each spawned worker imports torch
 ]
 

@@ -15,7 +15,7 @@ from odyssey.emulator import Emulator, read_frame_number
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 _WATCH = """
 window.watching = await odyssey.Odyssey.connectToStream(...args);

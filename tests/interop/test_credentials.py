@@ -12,7 +12,7 @@ from odyssey.emulator import Emulator, read_frame_number
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 _CONNECT = """
 window.client = new odyssey.Odyssey();

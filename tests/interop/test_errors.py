@@ -11,7 +11,7 @@ from odyssey.emulator import Emulator, faults
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 _REJECTION = """
 try {

@@ -14,7 +14,7 @@ from odyssey.emulator import Emulator
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 _START = """
 const [image] = document.querySelector("input[type=file]").files;

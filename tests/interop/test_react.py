@@ -14,7 +14,7 @@ from tests.interop.page import Page
 from tests.interop.test_recordings import record
 from tests.support.helpers import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 
 class ReactPage:

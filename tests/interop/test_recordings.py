@@ -12,7 +12,7 @@ from odyssey.emulator import Emulator
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 _GET = "return await client.getRecording(args[0])"
 _LIST = "return await client.listStreamRecordings(args[0])"

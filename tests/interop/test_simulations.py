@@ -10,7 +10,7 @@ from odyssey.emulator import Emulator, faults
 from tests.interop.page import Page, WebError
 from tests.support.helpers import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 _SIMULATE = "return await client.simulate(args[0])"
 _STATUS = "return await client.getSimulateStatus(args[0])"

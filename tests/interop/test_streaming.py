@@ -13,7 +13,7 @@ from odyssey.emulator import Emulator, faults
 from tests.interop.page import Page
 from tests.support.helpers import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 _CODEC_IN_USE = """
 const pc = client.pc;

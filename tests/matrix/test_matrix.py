@@ -19,7 +19,7 @@ from tests.matrix.report import replaced
 from tests.matrix.table import ELSEWHERE, GROUPS, ROWS
 from tests.matrix.terms import Group
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 #: Processes at a time: more than the processors of a small machine, as many cases only wait.
 WORKERS = 3

@@ -33,7 +33,7 @@ from tests.network.scenarios import (
 )
 from tests.support.helpers import open_files
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 #: Side by side; they wait more than they work.
 WORKERS = 4

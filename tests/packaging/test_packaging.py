@@ -178,6 +178,7 @@ def service(emulator: Emulator, client: Odyssey) -> dict[str, str]:
     return {"ODYSSEY_API_URL": emulator.url, "ODYSSEY_API_KEY": emulator.api_key}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [block for block in BLOCKS if "def test_" not in block])
 @pytest.mark.live
 def test_scripts_in_the_readme_run(block: str, tmp_path: Path, service: dict[str, str]) -> None:
@@ -186,6 +187,7 @@ def test_scripts_in_the_readme_run(block: str, tmp_path: Path, service: dict[str
     assert result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [block for block in BLOCKS if "def test_" in block])
 @pytest.mark.live
 def test_tests_in_the_readme_pass(block: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.cli.conftest import Running
 from tests.support.helpers import wait_until
 from tests.viewer.site import Site
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timing, pytest.mark.timeout(180)]
 
 
 def record(client: Odyssey, *prompts: str, frames: int = 1, portrait: bool = True) -> str:

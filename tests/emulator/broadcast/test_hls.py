@@ -45,6 +45,7 @@ def watch(url: str, count: int) -> list[int]:
     return numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["vp8", "h264"])
 async def test_a_player_opens_it(make_emulator: Callable[..., Emulator], codec: str) -> None:
     emulator = make_emulator(codec=codec)
@@ -91,6 +92,7 @@ async def test_nothing_is_made_unless_asked_for(rest: Rest) -> None:
         await client.until(lambda: get(ready["broadcast_url"]).status_code == 404)
 
 
+@pytest.mark.slow
 async def test_it_goes_some_time_after_the_end(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcasts, "_KEPT_SECONDS", 0.5)
     async with on_air(rest) as (client, ready):

@@ -280,6 +280,7 @@ BROADCAST = Case(
 CASES = {**REST, **SIGNALING, **REPLIES, "broadcast-incomplete": BROADCAST}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 async def test_it_shows_while_it_is_on(emulator: Emulator, rest: Rest, name: str) -> None:
     case, switch = CASES[name], FaultSwitch(emulator)

@@ -86,6 +86,7 @@ async def test_an_answer_that_cannot_be_used(
         assert (await socket.receive("error"))["reason"] == "unknown"
 
 
+@pytest.mark.slow
 async def test_messages_up_to_64_mb(emulator: Emulator, rest: Rest) -> None:
     async with connected(rest.provision()) as client:
         await client.send(type="of another version", padding="x" * (63 * 1024 * 1024))
@@ -126,6 +127,7 @@ def test_a_plain_request_to_the_socket(rest: Rest) -> None:
     assert requests.get(url, timeout=5).status_code == 400
 
 
+@pytest.mark.slow
 async def test_ten_connections_one_after_another(emulator: Emulator, rest: Rest) -> None:
     for _ in range(10):
         async with connected(rest.provision()) as client:

@@ -83,6 +83,7 @@ def one_of_the_bodies() -> st.SearchStrategy[tuple[str, str | bytes]]:
     )
 
 
+@pytest.mark.slow
 def test_any_body_is_answered(emulator: Emulator, rest: Rest) -> None:
     emulator.faults.inject(faults.SimulationStuck(state="pending"))
 
