@@ -6,6 +6,7 @@
 #   make test-all                   that, and browsers, Ray, torch, networks, packages, other Pythons
 #   make soak                       half an hour of streams under faults: does anything grow?
 #   make docs                       the documentation, in site/
+#   make audit                      known holes in what is installed; asks the package index
 #   make bench                      what receiving costs; half an hour on a machine that does nothing else
 #   make demo PYTHON=python3.12     with another Python
 
@@ -22,7 +23,7 @@ PYTEST := $(BIN)/python -m pytest
 #: Tests that don't measure time share the processors; they wait much, so for two there are three.
 SPREAD := --numprocesses 3 --dist worksteal
 
-.PHONY: demo quick test test-all rest other-pythons unit lint docs soak bench clean
+.PHONY: demo quick test test-all rest other-pythons unit lint docs soak audit bench clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-all
@@ -67,11 +68,18 @@ docs: $(VENV)/.installed-dev
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.soak $(SOAK_ARGS)
 
+# In an environment of its own, so that its own requirements are not audited. --strict: a package
+# whose data can't be reached is a failure.
+audit: $(VENV)/.installed-dev $(VENV)-audit/bin/pip-audit
+	$(PIP) freeze --exclude-editable > $(VENV)-audit/installed.txt
+	$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off \
+	  --requirement $(VENV)-audit/installed.txt
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-3.* build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-3.* $(VENV)-audit build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find odyssey tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed-all: $(VENV)/bin/python setup.cfg setup.py
@@ -89,6 +97,12 @@ $(VENV)/.installed-dev: $(VENV)/bin/python setup.cfg setup.py requirements-dev.t
 $(VENV)/.installed-slow: $(VENV)/.installed-dev
 	@echo "Installing Ray, torch and build into $(VENV)"
 	@$(PIP) install --use-pep517 --constraint requirements-dev.txt --editable '.[slow]'
+	@touch $@
+
+$(VENV)-audit/bin/pip-audit: $(VENV)/bin/python requirements-dev.txt
+	@$(BIN)/python -m venv $(VENV)-audit
+	@$(VENV)-audit/bin/python -m pip --disable-pip-version-check -qq install \
+	  --constraint requirements-dev.txt pip-audit
 	@touch $@
 
 $(VENV)/bin/python:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import configparser
 import email.message
 import email.parser
 import json
@@ -122,14 +124,39 @@ def test_the_extras_bring_what_they_are_for(built: Built) -> None:
         name = re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0].lower()
         extra = re.search(r"extra == ['\"](\w+)", requirement)
         needs.setdefault(extra[1] if extra else "", set()).add(name)
-    live = {"aiortc", "attrs", "numpy", "pillow", "requests", "tqdm", "websockets"}
+    live = {"aiortc", "attrs", "av", "numpy", "pillow", "requests", "tqdm", "urllib3", "websockets"}
     assert live <= needs[""]
     assert not needs[""] & {"aiohttp", "click", "ray", "torch"}
     assert needs["cli"] == {"click"}
     assert needs["emulator"] == {"aiohttp"}
-    assert needs["viewer"] == {"flask"}
+    assert needs["viewer"] == {"flask", "werkzeug"}
     assert needs["all"] == needs["cli"] | needs["emulator"] | needs["viewer"]
     assert needs["all"] < needs["dev"]
+
+
+def test_whatever_is_imported_is_required() -> None:
+    """What another requirement happens to bring may be gone with its next version."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    extras = setup["options.extras_require"]
+    required = setup["options"]["install_requires"] + "".join(
+        extras[name] for name in ("cli", "emulator", "viewer", "torch", "ray")
+    )
+    names = {re.split(r"[^\w.-]", line)[0].lower() for line in required.split()}
+    imported = {
+        name.partition(".")[0]
+        for path in (ROOT / "odyssey").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in (
+            [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module]
+        )
+        if name is not None
+    }
+    # Imported only where these are what runs the code.
+    host = {"IPython", "pytest"}
+    others = imported - sys.stdlib_module_names - host - {"odyssey", "_typeshed"}
+    assert {"pillow" if name == "PIL" else name for name in others} == names
 
 
 @pytest.mark.slow

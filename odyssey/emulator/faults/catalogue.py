@@ -9,55 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import get_args
 
+from odyssey.emulator.faults import rest_faults as rest
+from odyssey.emulator.faults import signaling_faults as signaling
+from odyssey.emulator.faults import stream_faults as stream
 from odyssey.emulator.faults.base import LONGEST, Fault
 from odyssey.emulator.faults.named import NamedFault
 from odyssey.emulator.faults.parameters import Parameter, Value
-from odyssey.emulator.faults.rest_faults import (
-    DownloadCut,
-    HttpDelay,
-    HttpDrop,
-    HttpNotJson,
-    HttpStatus,
-    QueueBusy,
-    RecordingDelay,
-    SilentIceServer,
-    SimulationFails,
-    SimulationsForbidden,
-    SimulationSlow,
-    SimulationStuck,
-    TokenRevoked,
-    UrlExpired,
-    UsageError,
-)
-from odyssey.emulator.faults.signaling_faults import (
-    ConnectionLimit,
-    ErrorInsteadOfOffer,
-    Junk,
-    NoChannel,
-    NoOffer,
-    NoTrack,
-    PeerKilled,
-    SocketCut,
-    SocketDroppedBeforeOffer,
-    SocketRefused,
-)
-from odyssey.emulator.faults.stream_faults import (
-    BroadcastIncomplete,
-    DuplicateReply,
-    FreezeVideo,
-    KeyFrameLost,
-    LosePacket,
-    PacketLoss,
-    Reply,
-    Request,
-    ResizeVideo,
-    SessionTimeout,
-    StreamFails,
-    StreamRefused,
-    SwapReplies,
-    TrackEnded,
-    WithholdReply,
-)
 
 __all__ = ["CATALOGUE", "named"]
 
@@ -103,23 +60,23 @@ def _lasting(
 
 def _status(name: str, description: str, path: str, status: int) -> NamedFault:
     fixed: _Values = {"path": path, "status": status, "retry_after": None}
-    return _counted(name, description, HttpStatus, fixed)
+    return _counted(name, description, rest.HttpStatus, fixed)
 
 
 def _hanging(name: str, description: str, path: str) -> NamedFault:
-    return _counted(name, description, HttpDelay, {"path": path, "seconds": LONGEST})
+    return _counted(name, description, rest.HttpDelay, {"path": path, "seconds": LONGEST})
 
 
 def _usage(name: str, code: str) -> NamedFault:
     description = f"A session request is answered with 429, {code}"
-    return _counted(name, description, UsageError, {"code": code})
+    return _counted(name, description, rest.UsageError, {"code": code})
 
 
 def _burst(status: int) -> NamedFault:
     return _counted(
         f"burst-{status}",
         f"The next n requests are answered with {status}",
-        HttpStatus,
+        rest.HttpStatus,
         {"status": status, "retry_after": None},
         count=_count("n", 3),
         path="*",
@@ -129,30 +86,36 @@ def _burst(status: int) -> NamedFault:
 def _replies(word: str, type_: str) -> tuple[NamedFault, NamedFault]:
     late, missing = f"`{type_}` comes late", f"`{type_}` never comes"
     return (
-        _counted(f"{word}-late", late, WithholdReply, {"type": type_}, seconds=2.0),
-        _counted(f"{word}-missing", missing, WithholdReply, {"type": type_, "seconds": None}),
+        _counted(f"{word}-late", late, stream.WithholdReply, {"type": type_}, seconds=2.0),
+        _counted(
+            f"{word}-missing", missing, stream.WithholdReply, {"type": type_, "seconds": None}
+        ),
     )
 
 
 def _doubled(name: str, type_: str) -> NamedFault:
-    return _counted(name, f"`{type_}` comes twice", DuplicateReply, {"type": type_})
+    return _counted(name, f"`{type_}` comes twice", stream.DuplicateReply, {"type": type_})
 
 
 def _refusal(word: str, on: str) -> NamedFault:
     description = f"`{on}` is answered with `interactive_stream_error`"
-    return _counted(f"{word}-refused", description, StreamRefused, {"on": on}, reason="moderation")
+    return _counted(
+        f"{word}-refused", description, stream.StreamRefused, {"on": on}, reason="moderation"
+    )
 
 
-_START, _UPDATE, _END = get_args(Request)
-_STARTED, _ACKNOWLEDGED, _ENDED = get_args(Reply)
+_START, _UPDATE, _END = get_args(stream.Request)
+_STARTED, _ACKNOWLEDGED, _ENDED = get_args(stream.Reply)
 
 _REST = (
     _status("auth-401", "The key is refused as unknown", "/auth/token", 401),
     _status("auth-403", "The key is refused as having no access", "/auth/token", 403),
     _status("auth-422", "The key is refused as malformed", "/auth/token", 422),
     _status("auth-500", "Exchanging the key for a token fails", "/auth/token", 500),
-    _counted("token-revoked", "Access tokens are revoked: 401", TokenRevoked),
-    _counted("queue", "No streamer is free for n requests: 503", QueueBusy, count=_count("n", 3)),
+    _counted("token-revoked", "Access tokens are revoked: 401", rest.TokenRevoked),
+    _counted(
+        "queue", "No streamer is free for n requests: 503", rest.QueueBusy, count=_count("n", 3)
+    ),
     _usage("usage-monthly-limit", "MONTHLY_LIMIT_REACHED"),
     _usage("usage-concurrent-limit", "CONCURRENT_LIMIT_REACHED"),
     _usage("usage-concurrent-limit-exceeded", "CONCURRENT_LIMIT_EXCEEDED"),
@@ -163,7 +126,7 @@ _REST = (
     _counted(
         "regions-slow",
         "The list of regions comes late",
-        HttpDelay,
+        rest.HttpDelay,
         {"path": "/regions"},
         seconds=0.5,
     ),
@@ -172,8 +135,12 @@ _REST = (
     _hanging("ping-hanging", "The ping of the region is never answered", "/ping"),
     _status("config-failing", "The list of ICE servers fails", "*/config", 500),
     _hanging("config-hanging", "The list of ICE servers never comes", "*/config"),
-    _lasting("stun-silent", "The STUN server never answers", SilentIceServer, {"kind": "stun"}),
-    _lasting("turn-silent", "The TURN server never answers", SilentIceServer, {"kind": "turn"}),
+    _lasting(
+        "stun-silent", "The STUN server never answers", rest.SilentIceServer, {"kind": "stun"}
+    ),
+    _lasting(
+        "turn-silent", "The TURN server never answers", rest.SilentIceServer, {"kind": "turn"}
+    ),
     _burst(500),
     _burst(502),
     _burst(503),
@@ -181,62 +148,84 @@ _REST = (
     _counted(
         "burst-429",
         "The next n requests are answered with 429",
-        HttpStatus,
+        rest.HttpStatus,
         {"status": 429},
         count=_count("n", 3),
         path="*",
         retry_after=1.0,
     ),
-    _counted("not-json", "Requests are answered with 200 and HTML", HttpNotJson, path="*"),
-    _counted("http-slow", "Requests are answered late", HttpDelay, path="*", seconds=2.0),
-    _counted("http-dropped", "Requests get a cut TCP connection", HttpDrop, path="*"),
+    _counted("not-json", "Requests are answered with 200 and HTML", rest.HttpNotJson, path="*"),
+    _counted("http-slow", "Requests are answered late", rest.HttpDelay, path="*", seconds=2.0),
+    _counted("http-dropped", "Requests get a cut TCP connection", rest.HttpDrop, path="*"),
 )
 
 _RECORDINGS = (
-    _counted("recording-late", "A recording is ready late", RecordingDelay, seconds=5.0),
+    _counted("recording-late", "A recording is ready late", rest.RecordingDelay, seconds=5.0),
     _counted(
         "download-cut",
         "The download of a recording's file is cut in the middle",
-        DownloadCut,
+        rest.DownloadCut,
         count=_ONCE,
     ),
-    _counted("url-expired", "A recording's address has expired: 403", UrlExpired),
+    _counted("url-expired", "A recording's address has expired: 403", rest.UrlExpired),
     _counted(
-        "simulations-forbidden", "Submitting a simulation is refused: 403", SimulationsForbidden
+        "simulations-forbidden",
+        "Submitting a simulation is refused: 403",
+        rest.SimulationsForbidden,
     ),
-    _counted("simulation-failed", "A simulation fails while it is rendered", SimulationFails),
-    _counted("simulation-slow", "Rendering a simulation takes longer", SimulationSlow, seconds=5.0),
-    _lasting("simulation-stuck", "Simulations stay in a state", SimulationStuck, state="pending"),
+    _counted("simulation-failed", "A simulation fails while it is rendered", rest.SimulationFails),
+    _counted(
+        "simulation-slow", "Rendering a simulation takes longer", rest.SimulationSlow, seconds=5.0
+    ),
+    _lasting(
+        "simulation-stuck", "Simulations stay in a state", rest.SimulationStuck, state="pending"
+    ),
 )
 
 _SIGNALING = (
     _counted(
         "socket-refused",
         "The signaling socket is refused",
-        SocketRefused,
+        signaling.SocketRefused,
         count=_count(default=3),
     ),
     _counted(
-        "socket-dropped", "The signaling socket ends before the offer", SocketDroppedBeforeOffer
+        "socket-dropped",
+        "The signaling socket ends before the offer",
+        signaling.SocketDroppedBeforeOffer,
     ),
-    _counted("no-offer", "The offer never comes", NoOffer),
-    _counted("error-instead-of-offer", "An error comes instead of the offer", ErrorInsteadOfOffer),
-    _counted("no-channel", "The offer lacks a data channel", NoChannel),
-    _counted("no-track", "The offer lacks the video track", NoTrack),
+    _counted("no-offer", "The offer never comes", signaling.NoOffer),
     _counted(
-        "junk-socket", "Junk precedes messages on the signaling socket", Junk, {"on": "socket"}
+        "error-instead-of-offer",
+        "An error comes instead of the offer",
+        signaling.ErrorInsteadOfOffer,
     ),
-    _counted("junk-channel", "Junk precedes messages on the data channel", Junk, {"on": "channel"}),
+    _counted("no-channel", "The offer lacks a data channel", signaling.NoChannel),
+    _counted("no-track", "The offer lacks the video track", signaling.NoTrack),
+    _counted(
+        "junk-socket",
+        "Junk precedes messages on the signaling socket",
+        signaling.Junk,
+        {"on": "socket"},
+    ),
+    _counted(
+        "junk-channel",
+        "Junk precedes messages on the data channel",
+        signaling.Junk,
+        {"on": "channel"},
+    ),
     _counted(
         "socket-cut",
         "The signaling socket ends in mid-stream, and the media with it",
-        SocketCut,
+        signaling.SocketCut,
     ),
-    _counted("peer-killed", "The peer falls silent without a word in mid-stream", PeerKilled),
+    _counted(
+        "peer-killed", "The peer falls silent without a word in mid-stream", signaling.PeerKilled
+    ),
     _counted(
         "connection-limit",
         "The connection reaches its time limit in mid-stream: `duration_limit_reached`",
-        ConnectionLimit,
+        signaling.ConnectionLimit,
     ),
 )
 
@@ -247,37 +236,51 @@ _STREAMS = (
     _counted(
         "acks-swapped",
         "An acknowledgement comes after the next one",
-        SwapReplies,
+        stream.SwapReplies,
         {"type": _ACKNOWLEDGED},
     ),
     _counted(
-        "acks-doubled", "Acknowledgements come twice", DuplicateReply, {"type": _ACKNOWLEDGED}
+        "acks-doubled",
+        "Acknowledgements come twice",
+        stream.DuplicateReply,
+        {"type": _ACKNOWLEDGED},
     ),
     _doubled("starts-doubled", _STARTED),
     _doubled("ends-doubled", _ENDED),
     _refusal("start", _START),
     _refusal("interact", _UPDATE),
     _refusal("end", _END),
-    _counted("stream-error", "An error comes in mid-stream, and the stream goes on", StreamFails),
     _counted(
-        "session-timeout", "The stream reaches its time limit: `session_timeout`", SessionTimeout
+        "stream-error", "An error comes in mid-stream, and the stream goes on", stream.StreamFails
     ),
     _counted(
-        "broadcast-incomplete", "A broadcast is announced without a field", BroadcastIncomplete
+        "session-timeout",
+        "The stream reaches its time limit: `session_timeout`",
+        stream.SessionTimeout,
     ),
-    _counted("track-ended", "The video track ends in mid-stream", TrackEnded),
+    _counted(
+        "broadcast-incomplete",
+        "A broadcast is announced without a field",
+        stream.BroadcastIncomplete,
+    ),
+    _counted("track-ended", "The video track ends in mid-stream", stream.TrackEnded),
     _lasting(
-        "video-frozen", "No more frames come, and the channels live on", FreezeVideo, after=2.0
+        "video-frozen",
+        "No more frames come, and the channels live on",
+        stream.FreezeVideo,
+        after=2.0,
     ),
-    _lasting("video-resized", "The video changes its size in mid-stream", ResizeVideo),
+    _lasting("video-resized", "The video changes its size in mid-stream", stream.ResizeVideo),
     _lasting(
         "packet-loss",
         "A share of the video's packets is lost, and of their repairs",
-        PacketLoss,
+        stream.PacketLoss,
         share=0.05,
     ),
-    _counted("packet-lost", "A packet of the video is lost for good", LosePacket, count=_ONCE),
-    _counted("key-frame-lost", "A key frame is lost for good in mid-stream", KeyFrameLost),
+    _counted(
+        "packet-lost", "A packet of the video is lost for good", stream.LosePacket, count=_ONCE
+    ),
+    _counted("key-frame-lost", "A key frame is lost for good in mid-stream", stream.KeyFrameLost),
 )
 
 CATALOGUE: Mapping[str, NamedFault] = MappingProxyType(
