@@ -71,7 +71,7 @@ def encode_image(image: ImageInput, *, portrait: bool) -> str:
     array is not modified; no file stays open.
 
     Args:
-        image: one of
+        image: One of
 
             - a `str`: the path of a file, or a `data:` URL (base64 or percent-encoded, image/*);
             - a path object; or `bytes`, `bytearray`, `memoryview`: the content of a picture file;
@@ -83,12 +83,12 @@ def encode_image(image: ImageInput, *, portrait: bool) -> str:
             Files, bytes and data URLs hold JPEG, PNG, WebP, GIF (its first frame), BMP, or, where
             Pillow or an installed plugin reads them, HEIC, HEIF and AVIF: at most 25 MB (26,214,400
             bytes). A picture or array has at most 89,478,485 pixels.
-        portrait: whether the result is 704x1280 pixels; else it is 1280x704.
+        portrait: Whether the result is 704x1280 pixels; else it is 1280x704.
 
     Raises:
-        ValueError: it cannot be read, or is out of these bounds. Messages never contain picture
+        ValueError: It cannot be read, or is out of these bounds. Messages never contain picture
             data.
-        TypeError: it is of none of these types.
+        TypeError: It is of none of these types.
 
     Example:
         ```python

@@ -34,20 +34,20 @@ class Odyssey(FlatNames):
     Making one does no I/O and starts no thread. Clients are safe to share between threads.
 
     Args:
-        api_key: the key; without one, the environment's `ODYSSEY_API_KEY`. `""` is the same as
+        api_key: The key; without one, the environment's `ODYSSEY_API_KEY`. `""` is the same as
             none. A call that needs a key where there is none raises `ValueError`.
-        api_url: the service; without one, `ODYSSEY_API_URL`, then `https://api.odyssey.ml`.
-        timeout: seconds that a blocking call waits, unless it is given its own; None for no limit.
-        queue_timeout: seconds to wait for a free streamer, within the call's own time; without
+        api_url: The service; without one, `ODYSSEY_API_URL`, then `https://api.odyssey.ml`.
+        timeout: Seconds that a blocking call waits, unless it is given its own; None for no limit.
+        queue_timeout: Seconds to wait for a free streamer, within the call's own time; without
             one, `advanced.queue_timeout_s`.
-        frame_buffer: frames that `frames` holds before it drops the oldest.
-        debug: logs at DEBUG to stderr: a shorthand for setting up `logging`.
-        advanced: retries of connecting.
-        enable_telemetry: tells the service which calls succeeded or failed, by the names of calls
+        frame_buffer: Frames that `frames` holds before it drops the oldest.
+        debug: Logs at DEBUG to stderr: a shorthand for setting up `logging`.
+        advanced: Retries of connecting.
+        enable_telemetry: Tells the service which calls succeeded or failed, by the names of calls
             and error classes; never anything of a key, token, prompt or address.
 
     Raises:
-        ValueError, TypeError: an argument is wrong; the text says which and how.
+        ValueError, TypeError: An argument is wrong; the text says which and how.
 
     Example:
         ```python
@@ -109,12 +109,12 @@ class Odyssey(FlatNames):
         own, events in order, and may call any method.
 
         Raises:
-            ValueError: there is no API key.
-            OdysseyAuthError: the key was refused.
-            OdysseyUsageError: a limit of the account (one of its classes).
-            OdysseyTimeoutError: no streamer was free, or the connection was not ready, in time;
+            ValueError: There is no API key.
+            OdysseyAuthError: The key was refused.
+            OdysseyUsageError: A limit of the account (one of its classes).
+            OdysseyTimeoutError: No streamer was free, or the connection was not ready, in time;
                 the text names what was missing.
-            OdysseyConnectionError: the service can't be reached, or ended the connection.
+            OdysseyConnectionError: The service can't be reached, or ended the connection.
 
         Example:
             ```python
@@ -144,7 +144,7 @@ class Odyssey(FlatNames):
         """As `connect`, with a session that a program with the API key made; needs no key.
 
         Raises:
-            OdysseyAuthError: the session token was refused: expired, or used before.
+            OdysseyAuthError: The session token was refused: expired, or used before.
 
         Example:
             ```python
@@ -252,21 +252,21 @@ class Odyssey(FlatNames):
         """Starts a stream; returns its id when the service says that it runs.
 
         Args:
-            prompt: what to show; may be empty.
+            prompt: What to show; may be empty.
             portrait: 704x1280, else 1280x704. Some models make other sizes: read the frame's.
-            image: a picture to begin with: a file's path, `data:` URL, bytes, `PIL.Image`, or
+            image: A picture to begin with: a file's path, `data:` URL, bytes, `PIL.Image`, or
                 uint8 array (height, width, 3) RGB or (height, width) gray; at most 25 MB.
-            image_path: deprecated; use `image`.
+            image_path: Deprecated; use `image`.
             bypass_prompt_expansion: True asks the service not to rewrite the prompt, False to do
                 so; None leaves it to the service.
-            broadcast: lets others watch: see `on_broadcast_ready`.
+            broadcast: Lets others watch: see `on_broadcast_ready`.
 
         Raises:
-            ValueError, TypeError: an argument is wrong; nothing was sent.
-            OdysseyStreamError: not connected, or the service refused.
-            OdysseyUsageError: a limit of the account (one of its classes).
-            OdysseyTimeoutError: no answer in time; the connection stays up.
-            OdysseyConnectionError: the connection was lost meanwhile.
+            ValueError, TypeError: An argument is wrong; nothing was sent.
+            OdysseyStreamError: Not connected, or the service refused.
+            OdysseyUsageError: A limit of the account (one of its classes).
+            OdysseyTimeoutError: No answer in time; the connection stays up.
+            OdysseyConnectionError: The connection was lost meanwhile.
 
         Example:
             ```python
@@ -350,10 +350,10 @@ class Odyssey(FlatNames):
         Calls from several threads at once each get their own acknowledgement.
 
         Raises:
-            ValueError, TypeError: the prompt is no text, empty, or too long for a message.
-            OdysseyStreamError: not connected, no stream, or the service refused.
-            OdysseyTimeoutError: no acknowledgement in time.
-            OdysseyConnectionError: the connection was lost meanwhile.
+            ValueError, TypeError: The prompt is no text, empty, or too long for a message.
+            OdysseyStreamError: Not connected, no stream, or the service refused.
+            OdysseyTimeoutError: No acknowledgement in time.
+            OdysseyConnectionError: The connection was lost meanwhile.
 
         Example:
             ```python
@@ -366,9 +366,9 @@ class Odyssey(FlatNames):
         """Ends the stream; returns when the service says so. The connection stays up.
 
         Raises:
-            OdysseyStreamError: not connected, or no stream.
-            OdysseyTimeoutError: no answer in time.
-            OdysseyConnectionError: the connection was lost meanwhile.
+            OdysseyStreamError: Not connected, or no stream.
+            OdysseyTimeoutError: No answer in time.
+            OdysseyConnectionError: The connection was lost meanwhile.
 
         Example:
             ```python
@@ -384,8 +384,8 @@ class Odyssey(FlatNames):
         """One more queue of the same frames, independent of `frames`; close it when done.
 
         Args:
-            maxsize: frames that it holds; 1 keeps the newest only.
-            overflow: when full, `"drop_oldest"` or `"drop_newest"`.
+            maxsize: Frames that it holds; 1 keeps the newest only.
+            overflow: When full, `"drop_oldest"` or `"drop_newest"`.
 
         Example:
             ```python
@@ -416,13 +416,13 @@ class Odyssey(FlatNames):
         nothing; an error in it is logged.
 
         Args:
-            width: pixels; without one, half of the video's. Pictures are never enlarged.
-            fps: pictures a second, at most; 1 to 60.
+            width: Pixels; without one, half of the video's. Pictures are never enlarged.
+            fps: Pictures a second, at most; 1 to 60.
 
         Raises:
-            ValueError, TypeError: an argument is wrong.
-            OdysseyStreamError: not connected, or no stream runs.
-            OdysseyError: this is no notebook.
+            ValueError, TypeError: An argument is wrong.
+            OdysseyStreamError: Not connected, or no stream runs.
+            OdysseyError: This is no notebook.
 
         Example:
             ```python

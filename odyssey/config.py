@@ -86,13 +86,13 @@ class AdvancedConfig:
     """How connecting is retried, how long to wait for a free streamer, and for video.
 
     Attributes:
-        max_retries: further tries after the first one failed; 0 for none.
-        initial_retry_delay_ms: pause before the first retry, in milliseconds.
-        max_retry_delay_ms: the longest pause, in milliseconds.
-        retry_backoff_multiplier: each pause is this many times the one before.
-        queue_timeout_s: seconds to ask for a free streamer before giving up. The time of the call
+        max_retries: Further tries after the first one failed; 0 for none.
+        initial_retry_delay_ms: Pause before the first retry, in milliseconds.
+        max_retry_delay_ms: The longest pause, in milliseconds.
+        retry_backoff_multiplier: Each pause is this many times the one before.
+        queue_timeout_s: Seconds to ask for a free streamer before giving up. The time of the call
             itself (`timeout`) still counts.
-        frame_timeout_s: seconds without any video, while a stream runs, after which the connection
+        frame_timeout_s: Seconds without any video, while a stream runs, after which the connection
             is taken for lost; None to leave that to WebRTC, which takes half a minute. Time in
             which this process was stopped or its machine slept doesn't count. The first video of a
             service that sent none between streams may take 10 s.

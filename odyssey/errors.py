@@ -47,7 +47,7 @@ class OdysseyAuthError(OdysseyError, ValueError):
     """The API key is wrong, was refused, or lacks a right: HTTP 401 and 403, 422 for the key.
 
     Attributes:
-        status: the HTTP status that said so, or None.
+        status: The HTTP status that said so, or None.
     """
 
     def __init__(self, text: str = "", *, status: int | None = None) -> None:
@@ -59,7 +59,7 @@ class OdysseyConnectionError(OdysseyError, ConnectionError):
     """The service could not be reached, or the connection to it was lost.
 
     Attributes:
-        reason: the service's own word for it (`"streamer_disconnected"`, …), or None.
+        reason: The service's own word for it (`"streamer_disconnected"`, …), or None.
     """
 
     def __init__(self, text: str = "", *, reason: str | None = None) -> None:
@@ -71,7 +71,7 @@ class OdysseyTimeoutError(OdysseyConnectionError, TimeoutError):
     """A blocking call's time ran out. The text says what was waited for.
 
     Attributes:
-        partial: what had come by then: the frames of `take` (a list) or `stack` (an array), else
+        partial: What had come by then: the frames of `take` (a list) or `stack` (an array), else
             None.
 
     Example:
@@ -92,11 +92,11 @@ class OdysseyStreamError(OdysseyError):
     """Starting, steering or ending a stream was refused, or there is no stream.
 
     Attributes:
-        reason: the service's word for it, or one of this package's: `"not_connected"`,
+        reason: The service's word for it, or one of this package's: `"not_connected"`,
             `"not_started"`, `"invalid_state"`, `"stream_ended"`, `"queue_closed"`,
             `"size_changed"`, `"no_image_to_video"`. The guide on errors says what each means.
-        message: the service's explanation; the error's own text where there is none.
-        partial: for `stack`, the frames before the change of size; else None.
+        message: The service's explanation; the error's own text where there is none.
+        partial: For `stack`, the frames before the change of size; else None.
     """
 
     def __init__(
@@ -117,8 +117,8 @@ class OdysseyAPIError(OdysseyError):
     """The REST API refused a request or broke.
 
     Attributes:
-        status: the HTTP status; None where no answer came.
-        detail: what the service said about it, or None.
+        status: The HTTP status; None where no answer came.
+        detail: What the service said about it, or None.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class OdysseyServerError(OdysseyAPIError, OdysseyConnectionError):
     """The service failed (5xx, after the retries), or its answer is not what it should be.
 
     Attributes:
-        partial: for `recordings.events`, the events before the broken line; else None.
+        partial: For `recordings.events`, the events before the broken line; else None.
     """
 
     reason: str | None = None
@@ -162,7 +162,7 @@ class SimulationFailedError(OdysseyError):
     """A simulation that was waited for failed or was cancelled.
 
     Attributes:
-        job: the job as last seen.
+        job: The job as last seen.
     """
 
     def __init__(self, text: str = "", *, job: Any = None) -> None:
@@ -174,11 +174,11 @@ class OdysseyUsageError(OdysseyError):
     """A limit of the account or the plan.
 
     Attributes:
-        code: the service's code, such as `"MONTHLY_LIMIT_REACHED"`.
-        message: what the service says happened.
-        action: what it advises to do.
-        action_url: where to do that, or None.
-        details: the numbers that belong to the code; an empty dict where none came.
+        code: The service's code, such as `"MONTHLY_LIMIT_REACHED"`.
+        message: What the service says happened.
+        action: What it advises to do.
+        action_url: Where to do that, or None.
+        details: The numbers that belong to the code; an empty dict where none came.
 
     Example:
         ```python
@@ -230,7 +230,7 @@ class RateLimitError(OdysseyUsageError):
     """Too many requests.
 
     Attributes:
-        retry_after: seconds to wait before the next one, or None where the service didn't say.
+        retry_after: Seconds to wait before the next one, or None where the service didn't say.
 
     Example:
         ```python

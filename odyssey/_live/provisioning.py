@@ -76,9 +76,9 @@ def request_session(
     """Requests a session.
 
     Args:
-        queue_timeout: seconds to wait for a free streamer; None for the deadline only.
-        wait: sleeps so many seconds between two requests for a streamer; it may raise to stop.
-        late: seconds after the deadline in which an answer that is on its way is still taken.
+        queue_timeout: Seconds to wait for a free streamer; None for the deadline only.
+        wait: Sleeps so many seconds between two requests for a streamer; it may raise to stop.
+        late: Seconds after the deadline in which an answer that is on its way is still taken.
     """
     latencies = region_latencies(http, deadline)
     session = _request_session(http, latencies, deadline, queue_timeout, wait, late)

@@ -51,19 +51,19 @@ def connect_to_stream(
     Args:
         webrtc_url: `BroadcastInfo.webrtc_url`.
         spectator_token: `BroadcastInfo.spectator_token`.
-        on_video_frame: called with each `VideoFrame`, on a thread of its own; a slow one misses
+        on_video_frame: Called with each `VideoFrame`, on a thread of its own; a slow one misses
             frames and delays nothing.
-        on_disconnected: called once, when the stream has ended, was lost, or was left.
-        debug: logs at DEBUG to stderr.
-        timeout: seconds for connecting, and what the queue's methods wait; 30 without one.
+        on_disconnected: Called once, when the stream has ended, was lost, or was left.
+        debug: Logs at DEBUG to stderr.
+        timeout: Seconds for connecting, and what the queue's methods wait; 30 without one.
 
     Raises:
-        ValueError, TypeError: an argument is wrong; nothing was sent.
-        OdysseyAuthError: the token was refused.
-        OdysseyNotFoundError: there is no such stream, or it has ended.
-        OdysseyServerError: the service's answer can't be used.
-        OdysseyTimeoutError: not connected in time.
-        OdysseyConnectionError: the service can't be reached.
+        ValueError, TypeError: An argument is wrong; nothing was sent.
+        OdysseyAuthError: The token was refused.
+        OdysseyNotFoundError: There is no such stream, or it has ended.
+        OdysseyServerError: The service's answer can't be used.
+        OdysseyTimeoutError: Not connected in time.
+        OdysseyConnectionError: The service can't be reached.
 
     Example:
         ```python

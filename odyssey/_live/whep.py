@@ -26,7 +26,7 @@ class WhepAddress:
     """Where a broadcast can be watched, and the token for it.
 
     Raises:
-        ValueError, TypeError: the address or the token can't be right; the text says why.
+        ValueError, TypeError: The address or the token can't be right; the text says why.
     """
 
     url: str = attrs.field(repr=shown_url)
@@ -84,9 +84,9 @@ class WhepSession:
         """Sends the offer, and returns the SDP of the answer.
 
         Raises:
-            OdysseyAuthError: the token was refused.
-            OdysseyNotFoundError: there is no such stream.
-            OdysseyAPIError, OdysseyUsageError, OdysseyConnectionError: it failed otherwise.
+            OdysseyAuthError: The token was refused.
+            OdysseyNotFoundError: There is no such stream.
+            OdysseyAPIError, OdysseyUsageError, OdysseyConnectionError: It failed otherwise.
         """
         answer = self._http.request(
             *("POST", self.address.endpoint, deadline, _OPERATION),

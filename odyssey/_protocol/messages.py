@@ -82,7 +82,7 @@ def read_streamer_message(data: str | bytes) -> StreamerMessage | None:
     """A message of the `streamerToClient` channel; None for a type that isn't known.
 
     Raises:
-        MalformedMessage: it can't be read.
+        MalformedMessage: It can't be read.
     """
     fields = _object(data)
     kind = fields.get("type")
@@ -104,7 +104,7 @@ def read_server_message(data: str | bytes) -> ServerMessage | None:
     """A message of the signaling server; None for a type that isn't known.
 
     Raises:
-        MalformedMessage: it can't be read.
+        MalformedMessage: It can't be read.
     """
     fields = _object(data)
     kind = fields.get("type")

@@ -106,7 +106,7 @@ class Connection:
             base_url: The signaling address as ws(s).
 
         Raises:
-            OdysseyAuthError, OdysseyConnectionError: it failed for good.
+            OdysseyAuthError, OdysseyConnectionError: It failed for good.
         """
         if self._teardown is not None:
             raise _disconnected()

@@ -1,4 +1,4 @@
-"""The thread that decodes."""
+"""The thread that decodes one video track."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from odyssey._rtc.assembler import EncodedFrame
 
 logger = logging.getLogger(__name__)
 
-#: Encoded frames that may wait, half a second: with more, decoding has fallen behind.
+#: Encoded frames that may wait, half a second of them: with more, decoding has fallen behind.
 BACKLOG = 12
-#: Encoded frames, and bytes of them, that wait at most; what comes then is dropped.
+#: The most encoded frames that wait, and the most bytes; further frames are dropped.
 MOST_WAITING = 48
 MOST_BYTES = 32 * 1024 * 1024
-#: Width times height of a picture that is decoded.
+#: The most pixels of a picture that is decoded.
 MOST_PIXELS = 8192 * 8192
 
 _TIME_BASE = Fraction(1, 90_000)  # RTP's, for video
@@ -33,7 +33,7 @@ _LIBRARIES = {"VP8": "libvpx", "H264": "h264"}
 
 
 class Codec(Protocol):
-    """What aiortc says of a frame's encoding."""
+    """aiortc's description of a codec."""
 
     @property
     def name(self) -> str: ...
@@ -48,14 +48,16 @@ class _Job:
 
 
 class Decoder:
-    """Takes the place of the queue in front of aiortc's own decoder, which ends at once.
+    """Decodes a track on a thread of its own, in place of aiortc's decoder, which ends at once.
 
-    That one's output goes over the event loop, its queue has no bound, and closing it waits, on the
-    loop, for all that is in it.
+    It stands in for the queue between aiortc's receiver and aiortc's decoder. That decoder's output
+    goes over the event loop, its queue has no bound, and closing it waits on the loop until the
+    queue is empty.
 
-    deliver: gets each picture and when its last packet arrived; called on the decoder's thread.
-    broken: called on the loop when only a key frame helps.
-    ended: called on the loop when the last picture of a track that ended is delivered.
+    Args:
+        deliver: Gets each picture and when its last packet arrived; called on the decoder's thread.
+        broken: Called on the loop when only a key frame helps.
+        ended: Called on the loop after the last picture of a track that has ended.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class Decoder:
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        # Bytes put there and taken out: each is counted by one thread.
+        # Bytes put into the queue and taken out of it, each counted by one thread.
         self._put_bytes = 0
         self._taken_bytes = 0
         self._thread: threading.Thread | None = None
@@ -91,25 +93,26 @@ class Decoder:
         thread.start()
         self._thread = thread
 
-    # The queue's two methods that aiortc uses.
+    # The two methods of the queue that aiortc calls.
 
     def get(self) -> None:
         """Tells aiortc's decoder thread to end."""
 
     def put(self, item: tuple[Codec, EncodedFrame] | None) -> None:
-        """A frame, as aiortc's receiver puts it there; None at the track's end."""
+        """Takes a frame from aiortc's receiver, or None at the end of the track."""
         if item is None:
             self._jobs.put(None)
             return
         codec, frame = item
         kept = all(self._keep(codec, one) for one in (frame, *frame.followers))
         if not kept or self._jobs.qsize() > BACKLOG:
-            # Never drop inside a group of pictures: what waits is decoded, then comes a key frame.
+            # Nothing is dropped inside a group of pictures: the waiting frames are decoded, and
+            # the next one is a key frame.
             logger.warning("decoding has fallen behind; skipping to the next key frame")
             self._broken()
 
     def _keep(self, codec: Codec, frame: EncodedFrame) -> bool:
-        """False where there is no room for it."""
+        """Queues a frame; returns False if there is no room for it."""
         waiting = self._jobs.qsize()
         size = self._put_bytes - self._taken_bytes + len(frame.data)
         if waiting >= MOST_WAITING or (waiting and size > MOST_BYTES):
@@ -119,7 +122,7 @@ class Decoder:
         return True
 
     def _pts(self, frame: EncodedFrame) -> int:
-        """The frame's time, counted from the first one's: RTP's wraps every 13 hours."""
+        """Returns the frame's time since the first frame: RTP's timestamp wraps every 13 hours."""
         if self._last is None:
             self._last = frame.rtp_timestamp
         step = (frame.rtp_timestamp - self._last + _HALF) % (2 * _HALF) - _HALF
@@ -134,7 +137,7 @@ class Decoder:
         if self._thread is not None:
             self._jobs.put(None)
             await self._gone.wait()
-            self._thread.join()  # `_gone` was its last word
+            self._thread.join()  # setting `_gone` is the last thing that it does
 
     def _run(self) -> None:
         for job in iter(self._jobs.get, None):
@@ -182,8 +185,9 @@ class Decoder:
 
 
 def _pixels(vp8: bytes) -> int:
-    """Width times height, as a key frame says; 0 for other frames. libvpx makes room for a picture
-    before libav looks at its size.
+    """Returns the pixels of a VP8 key frame's picture, or 0 for another frame.
+
+    libvpx allocates memory for a picture before libav checks its size.
     """
     if len(vp8) < 10 or vp8[0] & 1:
         return 0

@@ -103,7 +103,7 @@ class Peer:
         machine. What STUN servers say of it comes from `late_candidates`.
 
         Raises:
-            ValueError: the offer can't be understood.
+            ValueError: The offer can't be understood.
         """
         self._max_message_size = max_message_size(offer)
         offer = private_rtp.receivable(offer)

@@ -1,4 +1,4 @@
-"""A shorter way for video packets, past most of what aiortc does for each of them."""
+"""A short path for video packets, past most of what aiortc does for each of them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _HEADER = Struct("!BBHLL")
 _PLAIN_HEADER = 0b10_0_0_0000  # version 2, no padding, no contributing sources
 _EXTENSION = 0b00_0_1_0000
 _MARKER = 0x80
-#: A packet in so many goes the long way, even where no packet has a marker.
+#: One in so many packets takes the long path, even where no packet has a marker.
 _SAMPLE = 64
 
 _DEPAYLOADERS = {"VP8": vp8_depayload, "H264": h264_depayload}
 
 
 class Statistics(Protocol):
-    """What aiortc counts of a source, for its reports to the sender."""
+    """aiortc's statistics of a source, for its reports to the sender."""
 
     def add(self, packet: Any) -> None: ...
 
 
 class Packet:
-    """What is used of an RTP packet; `data` is its payload without the codec's header."""
+    """The parts of an RTP packet that are used; `data` is the payload without codec header."""
 
     __slots__ = ("data", "marker", "sequence_number", "ssrc", "timestamp")
 
@@ -42,15 +42,18 @@ class Packet:
 
 
 class ShortPath:
-    """Stands in for the method of aiortc's DTLS transport that takes RTP packets.
+    """Stands in for the method of aiortc's DTLS transport that handles RTP packets.
 
-    Of each frame, the packet with the marker goes the long way: so much is enough for aiortc's
-    estimate of the bandwidth (with the `bytes_taken` of the others) and its notes of who sends.
+    The packet with the marker, one for each frame, takes the long path through aiortc. That is
+    enough for aiortc's bandwidth estimate, which also gets the `bytes_taken` of the other packets,
+    and for its list of active sources.
 
-    long: that method.
-    take: gets the packets that don't go through it, with aiortc's description of their codec.
-    codecs: aiortc's, by payload type.
-    statistics: aiortc's, by source; begun on the long way.
+    Args:
+        long: The method of the transport.
+        take: Gets each packet that takes the short path, with aiortc's description of its codec.
+        codecs: aiortc's codecs by payload type.
+        statistics: aiortc's statistics by source; the first packet of a source, which takes the
+            long path, creates them.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class ShortPath:
         self._depayloaders: dict[int, Callable[[bytes], bytes] | None] = {}
 
     async def handle(self, data: bytes, arrival_time_ms: int) -> None:
-        """An RTP packet, deciphered."""
+        """Handles a decrypted RTP packet."""
         if len(data) < 16 or data[1] & _MARKER or not self._shortened(data):
             await self._long(data, arrival_time_ms=arrival_time_ms)
 
@@ -105,7 +108,7 @@ class ShortPath:
 
 
 class BandwidthEstimate:
-    """aiortc's, told of the bytes that it doesn't see."""
+    """Wraps aiortc's bandwidth estimate, and adds the bytes that took the short path."""
 
     def __init__(self, estimator: Any, path: ShortPath) -> None:
         self._estimator = estimator

@@ -201,7 +201,7 @@ def tls_context() -> ssl.SSLContext:
     certifi: some Pythons come without the system's.
 
     Raises:
-        OSError: the bundle that the environment names can't be read.
+        OSError: The bundle that the environment names can't be read.
     """
     context = ssl.create_default_context()
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")

@@ -86,8 +86,8 @@ class Spectator:
         """Takes the service's answer; returns when media can come.
 
         Raises:
-            OdysseyServerError: the answer is none that can be used.
-            OdysseyConnectionError: no connection came about.
+            OdysseyServerError: The answer is none that can be used.
+            OdysseyConnectionError: No connection came about.
         """
         assert self._pc is not None
         assert self._ready is not None
@@ -220,7 +220,7 @@ def without_rejected(answer: str, offer: str) -> str:
     audio is where there is none, is put as an inactive one on the transport of the others.
 
     Raises:
-        ValueError, IndexError: it can't be read.
+        ValueError, IndexError: It can't be read.
     """
     description, offered = SessionDescription.parse(answer), SessionDescription.parse(offer)
     rejected = [m for m in description.media if m.port == 0 and not _has_transport(m)]

@@ -65,11 +65,11 @@ class VideoFile:
     """A video, opened; a context manager that closes the container, not the file. For one thread.
 
     Args:
-        name: how errors call it.
-        format: of the container, as libav names it; None to find out.
+        name: How errors call it.
+        format: Of the container, as libav names it; None to find out.
 
     Raises:
-        OdysseyError: it is empty, broken, or no video.
+        OdysseyError: It is empty, broken, or no video.
     """
 
     def __init__(self, file: SeekableFile, name: str, format: str | None = None) -> None:
@@ -116,7 +116,7 @@ class VideoFile:
         What lies between is skipped by key frame where the file has an index.
 
         Raises:
-            OdysseyError: the file is broken.
+            OdysseyError: The file is broken.
         """
         wanted = start
         while (stop is None or wanted < stop) and not self._ends_before(wanted):

@@ -16,9 +16,9 @@ class KeyFrame:
     """A place where decoding can begin.
 
     Attributes:
-        before: frames before it in decoding order: its number, but for those that follow it in the
+        before: Frames before it in decoding order: its number, but for those that follow it in the
             file and are shown before it.
-        time: to seek to, in the stream's time base.
+        time: To seek to, in the stream's time base.
     """
 
     before: int

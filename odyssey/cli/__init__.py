@@ -14,7 +14,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
     Args:
-        args: the words after `odyssey`; those of this process if None.
+        args: The words after `odyssey`; those of this process if None.
     """
     with standard_streams():
         return _main(args)

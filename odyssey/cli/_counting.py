@@ -26,8 +26,8 @@ class Count:
     """The frames of a stream, none of which is kept.
 
     Attributes:
-        missing: gaps in their numbers: frames that came and were dropped unread.
-        milliseconds: of the video, to its last frame.
+        missing: Gaps in their numbers: frames that came and were dropped unread.
+        milliseconds: Of the video, to its last frame.
     """
 
     frames: int = 0

@@ -111,7 +111,7 @@ def _switched_on(texts: Sequence[str]) -> Faults:
     """The faults that are written as `NAME[:param=value[,param=value]]`, switched on.
 
     Raises:
-        click.UsageError: one makes no sense.
+        click.UsageError: One makes no sense.
     """
     from odyssey.emulator.faults import Faults, named
 

@@ -34,31 +34,31 @@ class Limits:
     A field may be set at run time, from any thread.
 
     Attributes:
-        stream_seconds: length of a stream. Then `session_timeout`, and the socket closes with 1011.
-        connection_seconds: length of a connection. Then the error `duration_limit_reached`, and the
+        stream_seconds: Length of a stream. Then `session_timeout`, and the socket closes with 1011.
+        connection_seconds: Length of a connection. Then the error `duration_limit_reached`, and the
             socket closes with 1008.
-        idle_seconds: how long a connection may be without a stream. Then the socket closes with
+        idle_seconds: How long a connection may be without a stream. Then the socket closes with
             1001, which is a clean end.
-        keepalive_seconds: a client that says nothing on the socket for so long is taken for lost.
-        concurrent_streams: sessions of one account at once; one more gets
+        keepalive_seconds: A client that says nothing on the socket for so long is taken for lost.
+        concurrent_streams: Sessions of one account at once; one more gets
             `CONCURRENT_LIMIT_REACHED`.
-        monthly_hours: hours of streaming in a calendar month (UTC), None for no limit. Once they
+        monthly_hours: Hours of streaming in a calendar month (UTC), None for no limit. Once they
             are used, a session request gets `MONTHLY_LIMIT_REACHED` and a start gets
             `quota_exceeded`.
-        streamers: sessions of all accounts at once; one more gets 503.
-        queue_length: how many times a session request gets 503 before it gets its session.
-        unclean_session_seconds: how long a session goes on counting when its socket ended without
+        streamers: Sessions of all accounts at once; one more gets 503.
+        queue_length: How many times a session request gets 503 before it gets its session.
+        unclean_session_seconds: How long a session goes on counting when its socket ended without
             `client_disconnecting`.
-        queued_simulations: simulations of an account that wait; one more gets
+        queued_simulations: Simulations of an account that wait; one more gets
             `CONCURRENT_LIMIT_REACHED`.
-        simulation_seconds: the longest video that a script may ask for; a longer one gets 400.
-        bearer_token_seconds: life of an access token.
-        session_token_seconds: life of a session token. A session that nobody connects to ends with
+        simulation_seconds: The longest video that a script may ask for; a longer one gets 400.
+        bearer_token_seconds: Life of an access token.
+        session_token_seconds: Life of a session token. A session that nobody connects to ends with
             it.
 
     Raises:
-        ValueError: a value makes no sense, at construction or when it is set.
-        TypeError: a value has a wrong type.
+        ValueError: A value makes no sense, at construction or when it is set.
+        TypeError: A value has a wrong type.
     """
 
     stream_seconds: float = _seconds(150.0)

@@ -42,27 +42,27 @@ class Emulator:
     """The service on this machine. Nothing runs between the construction and `start`.
 
     Args:
-        data_dir: a folder that keeps recordings and simulations over restarts; without one they
+        data_dir: A folder that keeps recordings and simulations over restarts; without one they
             live in a temporary folder, which `close` removes. One emulator at a time can use a
             folder.
         port: 0 for a free one.
-        host: the address to listen on.
-        codec: of the live video.
+        host: The address to listen on.
+        codec: Of the live video.
         api_key: `ody_` and at least 16 letters, digits, `_` or `-`; a random one if None.
-        limits: may be changed at run time.
-        faults: may be changed at run time.
-        url_lifetime: seconds for which the URLs of recordings can be fetched.
-        rewrite_prompts: whether prompts are applied in another wording than sent.
-        trickle: whether ICE candidates are sent in messages of their own, not in the offer.
-        image_to_video: whether streams may start from a picture.
-        bypass_expansion: whether the account has the privilege to have prompts applied as they
+        limits: May be changed at run time.
+        faults: May be changed at run time.
+        url_lifetime: Seconds for which the URLs of recordings can be fetched.
+        rewrite_prompts: Whether prompts are applied in another wording than sent.
+        trickle: Whether ICE candidates are sent in messages of their own, not in the offer.
+        image_to_video: Whether streams may start from a picture.
+        bypass_expansion: Whether the account has the privilege to have prompts applied as they
             are; without it, a start that asks for that gets the reason `forbidden`, a simulation
             403.
-        bitrate: of the live video, in bit/s.
+        bitrate: Of the live video, in bit/s.
 
     Raises:
-        ValueError: an argument makes no sense.
-        TypeError: an argument has a wrong type.
+        ValueError: An argument makes no sense.
+        TypeError: An argument has a wrong type.
 
     Example:
         with Emulator() as emulator:
@@ -125,8 +125,8 @@ class Emulator:
         """Starts serving; returns when it does. Nothing happens when it runs already.
 
         Raises:
-            OSError: the port is taken.
-            RuntimeError: another emulator uses `data_dir`.
+            OSError: The port is taken.
+            RuntimeError: Another emulator uses `data_dir`.
         """
         with self._starting:
             if self._thread is not None:
@@ -169,7 +169,7 @@ class Emulator:
         """The base URL.
 
         Raises:
-            RuntimeError: the emulator is not running.
+            RuntimeError: The emulator is not running.
         """
         if self._thread is None:
             raise RuntimeError("the emulator is not running: call start() or use `with`")

@@ -61,7 +61,7 @@ class Service:
         """Listens; returns the port.
 
         Raises:
-            OSError: the port is taken.
+            OSError: The port is taken.
         """
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)

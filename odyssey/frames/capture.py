@@ -74,7 +74,7 @@ class Capture:
                 and dtype; otherwise it is left alone and a new one is returned, as OpenCV does.
 
         Raises:
-            OdysseyTimeoutError, OdysseyConnectionError, StreamDurationExceededError: as
+            OdysseyTimeoutError, OdysseyConnectionError, StreamDurationExceededError: As
                 `FrameQueue.get`.
         """
         return self.retrieve(image) if self.grab() else (False, None)

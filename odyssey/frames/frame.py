@@ -93,16 +93,16 @@ class VideoFrame:
     """One picture of a live stream or a recording.
 
     Attributes:
-        data: the pixels: uint8, (height, width, 3), RGB, C-contiguous. Converted from the decoder's
+        data: The pixels: uint8, (height, width, 3), RGB, C-contiguous. Converted from the decoder's
             YUV on first use, in the thread that uses it, and kept; a frame nobody reads costs no
             conversion. All subscriptions share the array, so copy it before writing into it.
-        width: pixels.
-        height: pixels.
-        timestamp_ms: presentation time of the media, in milliseconds.
+        width: Pixels.
+        height: Pixels.
+        timestamp_ms: Presentation time of the media, in milliseconds.
         index: 0, 1, 2 … as received on this connection. A gap in what you get is a dropped frame.
         received_at: `time.monotonic()` seconds, when it was decoded.
-        stream_id: the stream that was running when it was received, or None.
-        prompt: the prompt last acknowledged by then: what the picture should show. Or None.
+        stream_id: The stream that was running when it was received, or None.
+        prompt: The prompt last acknowledged by then: what the picture should show. Or None.
 
     Frames are immutable and safe to share between threads.
 
@@ -138,10 +138,10 @@ class VideoFrame:
         Args:
             format: `"rgb24"` or `"bgr24"`: (height, width, 3); `"gray8"`: (height, width);
                 `"yuv420p"`: (height · 3/2, width), the planes Y, U and V one below the other.
-            out: a C-contiguous uint8 array of that shape to write into; it is returned.
+            out: A C-contiguous uint8 array of that shape to write into; it is returned.
 
         Raises:
-            ValueError: an unknown format, or `out` is not such an array.
+            ValueError: An unknown format, or `out` is not such an array.
 
         Example:
             ```python

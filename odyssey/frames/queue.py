@@ -57,9 +57,9 @@ class FrameQueue:
     negative one is a `ValueError`. Frames that wait are handed out before the end or an error is.
 
     Raises (`get`, `latest`, iteration):
-        OdysseyTimeoutError: no frame came in time.
-        OdysseyConnectionError: the client is not connected, or the connection was lost.
-        OdysseyStreamError: the stream has ended and nothing waits (`get`, `latest`; iteration
+        OdysseyTimeoutError: No frame came in time.
+        OdysseyConnectionError: The client is not connected, or the connection was lost.
+        OdysseyStreamError: The stream has ended and nothing waits (`get`, `latest`; iteration
             stops instead), or it failed. `StreamDurationExceededError` is one of these.
 
     Example:
@@ -135,7 +135,7 @@ class FrameQueue:
         """As `cv2.VideoCapture.read()`: (True, (height, width, 3) BGR); (False, None) at the end.
 
         Raises:
-            OdysseyTimeoutError, OdysseyConnectionError, StreamDurationExceededError: as `get`.
+            OdysseyTimeoutError, OdysseyConnectionError, StreamDurationExceededError: As `get`.
         """
         for frame in self:
             return True, frame.to_ndarray("bgr24")
@@ -145,11 +145,11 @@ class FrameQueue:
         """The next `n` frames; fewer if the stream ends or fails under way.
 
         Args:
-            timeout: seconds for all of them together.
+            timeout: Seconds for all of them together.
 
         Raises:
-            OdysseyTimeoutError: they did not all come in time; those that did are its `partial`.
-            OdysseyStreamError, OdysseyConnectionError: there was none at all.
+            OdysseyTimeoutError: They did not all come in time; those that did are its `partial`.
+            OdysseyStreamError, OdysseyConnectionError: There was none at all.
         """
         frames: list[VideoFrame] = []
         for frame in self._next_frames(n, timeout, frames):
@@ -162,16 +162,16 @@ class FrameQueue:
         Fewer if the stream ends or fails under way.
 
         Args:
-            timeout: seconds for all of them together.
-            out: a C-contiguous uint8 array (n, height, width, 3) to write into. It is returned
+            timeout: Seconds for all of them together.
+            out: A C-contiguous uint8 array (n, height, width, 3) to write into. It is returned
                 itself where it was filled, otherwise a view of its beginning.
 
         Raises:
-            OdysseyTimeoutError: they did not all come in time; those that did are its `partial`,
+            OdysseyTimeoutError: They did not all come in time; those that did are its `partial`,
                 an array.
-            OdysseyStreamError: the size changed (`reason` is `"size_changed"`; the frames before
+            OdysseyStreamError: The size changed (`reason` is `"size_changed"`; the frames before
                 that are its `partial`, the others stay in the queue), or there was none at all.
-            OdysseyConnectionError: there was none at all.
+            OdysseyConnectionError: There was none at all.
         """
         import numpy as np
 

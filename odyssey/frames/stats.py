@@ -10,13 +10,13 @@ class QueueStats:
     """What a queue did since it was made: `received` is the sum of the next three and `waiting`.
 
     Attributes:
-        received: frames that arrived while a stream ran.
-        delivered: frames handed to a reader.
-        dropped: frames thrown away because the queue was full.
-        skipped: frames thrown away by `latest`, which wanted a newer one, by `clear` or `close`, or
+        received: Frames that arrived while a stream ran.
+        delivered: Frames handed to a reader.
+        dropped: Frames thrown away because the queue was full.
+        skipped: Frames thrown away by `latest`, which wanted a newer one, by `clear` or `close`, or
             by the start of the next stream.
-        idle: frames that arrived while no stream ran; they are not queued.
-        waiting: frames in the queue now.
+        idle: Frames that arrived while no stream ran; they are not queued.
+        waiting: Frames in the queue now.
     """
 
     received: int = 0
@@ -32,10 +32,10 @@ class ClientStats:
     """What a client received on its present or last connection.
 
     Attributes:
-        frames_received: frames that were decoded, whether a stream ran or not.
-        callback_frames: frames that `on_video_frame` was called with.
-        callback_dropped: frames that a slow `on_video_frame` missed.
-        frames: the counters of `client.frames`, since the client was made.
+        frames_received: Frames that were decoded, whether a stream ran or not.
+        callback_frames: Frames that `on_video_frame` was called with.
+        callback_dropped: Frames that a slow `on_video_frame` missed.
+        frames: The counters of `client.frames`, since the client was made.
 
     Example:
         ```python

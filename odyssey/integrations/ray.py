@@ -65,10 +65,10 @@ class Failure:
     """A recording that could not be read, or not to its end.
 
     Attributes:
-        stream_id: whose.
-        error: the class of the last error, such as `"OdysseyNotFoundError"`.
-        message: its text.
-        frames: how many frames had been read before; they are in the data set.
+        stream_id: Whose.
+        error: The class of the last error, such as `"OdysseyNotFoundError"`.
+        message: Its text.
+        frames: How many frames had been read before; they are in the data set.
     """
 
     stream_id: str
@@ -99,7 +99,7 @@ class Failures:
         """Returns the failures reported so far, one for each stream.
 
         Raises:
-            ray.exceptions.RayError: the cluster or the actor is gone, or does not answer in time.
+            ray.exceptions.RayError: The cluster or the actor is gone, or does not answer in time.
         """
         return list(ray.get(self._actor.all.remote(), timeout=timeout))
 
@@ -148,17 +148,17 @@ def read_recordings(
     a worker that dies, and no frame is lost or doubled.
 
     Args:
-        recordings: recordings, entries of a list of them, or stream ids.
-        start, stop, step: which frames of each, as `client.recordings.frames`.
-        tries: how often a recording may fail in all.
-        failures: collects what failed for good.
-        concurrency: the most tasks at once; by default Ray chooses.
-        api_key, api_url, timeout: of the workers' clients; the workers' environment's by default.
+        recordings: Recordings, entries of a list of them, or stream ids.
+        start, stop, step: Which frames of each, as `client.recordings.frames`.
+        tries: How often a recording may fail in all.
+        failures: Collects what failed for good.
+        concurrency: The most tasks at once; by default Ray chooses.
+        api_key, api_url, timeout: Of the workers' clients; the workers' environment's by default.
             Sent to the workers with the tasks, and shown nowhere.
 
     Raises:
-        ValueError, TypeError: an argument is wrong. Nothing was sent.
-        OdysseyAuthError: the key was refused, so that no recording can be read. It is raised where
+        ValueError, TypeError: An argument is wrong. Nothing was sent.
+        OdysseyAuthError: The key was refused, so that no recording can be read. It is raised where
             the data set is consumed, within Ray's `RayTaskError`.
 
     Example:
@@ -305,18 +305,18 @@ def simulate(
     it had submitted goes on and is charged.
 
     Args:
-        prompts: prompts, or a data set with a column of them.
-        seconds: the length of each video.
+        prompts: Prompts, or a data set with a column of them.
+        seconds: The length of each video.
         portrait: 704x1280, else 1280x704.
-        column: the column with the prompts.
-        at_once: the most jobs that are queued or rendered at once. The service takes ten
+        column: The column with the prompts.
+        at_once: The most jobs that are queued or rendered at once. The service takes ten
             queued ones of an account; while others fill the queue, a row waits for its place.
-        wait: seconds that a row may take, its place in the queue included; None for no limit.
-        api_key, api_url, timeout: as `read_recordings`.
+        wait: Seconds that a row may take, its place in the queue included; None for no limit.
+        api_key, api_url, timeout: As `read_recordings`.
 
     Raises:
-        ValueError, TypeError: an argument is wrong. Nothing was sent.
-        OdysseyAuthError: as `read_recordings`.
+        ValueError, TypeError: An argument is wrong. Nothing was sent.
+        OdysseyAuthError: As `read_recordings`.
 
     Example:
         ```python

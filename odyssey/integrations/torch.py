@@ -53,15 +53,15 @@ class RecordingFrames(IterableDataset[Any]):
     options are refused at once; errors of the service come with the iteration.
 
     Args:
-        recordings: recordings, entries of a list of them, or stream ids.
-        start, stop, step: which frames of each, as `client.recordings.frames`.
-        sample: turns each `VideoFrame` into a sample; by default into a uint8 tensor of shape
+        recordings: Recordings, entries of a list of them, or stream ids.
+        start, stop, step: Which frames of each, as `client.recordings.frames`.
+        sample: Turns each `VideoFrame` into a sample; by default into a uint8 tensor of shape
             (3, height, width).
-        api_key, api_url, timeout: of the workers' clients; the environment's by default.
+        api_key, api_url, timeout: Of the workers' clients; the environment's by default.
 
     Raises:
-        ValueError, TypeError: an argument is wrong.
-        OdysseyNotFoundError, OdysseyAuthError, OdysseyConnectionError: as
+        ValueError, TypeError: An argument is wrong.
+        OdysseyNotFoundError, OdysseyAuthError, OdysseyConnectionError: As
             `client.recordings.frames`. A worker's error reaches the loop over the `DataLoader` with
             its class.
 
@@ -107,14 +107,14 @@ class LiveFrames(IterableDataset[Any]):
     iteration, also when it is left early.
 
     Args:
-        prompts: one prompt, or several.
-        frames: how many frames of each stream.
-        portrait: as `client.stream`.
-        sample, api_key, api_url, timeout: as `RecordingFrames`.
+        prompts: One prompt, or several.
+        frames: How many frames of each stream.
+        portrait: As `client.stream`.
+        sample, api_key, api_url, timeout: As `RecordingFrames`.
 
     Raises:
-        ValueError, TypeError: an argument is wrong.
-        OdysseyError: as `client.connect`, `client.stream` and `client.frames.get`: a stream that
+        ValueError, TypeError: An argument is wrong.
+        OdysseyError: As `client.connect`, `client.stream` and `client.frames.get`: a stream that
             ends before it has given all its frames is an error.
 
     Example:

@@ -13,13 +13,13 @@ class Recording:
     """A recorded stream. The addresses are presigned: about an hour valid, without a token.
 
     Attributes:
-        stream_id: the stream it belongs to.
+        stream_id: The stream it belongs to.
         video_url: MP4, or None while there is none; so with the other three.
-        events_url: the prompts and their times, one JSON object a line.
+        events_url: The prompts and their times, one JSON object a line.
         thumbnail_url: JPEG.
-        preview_url: a short, small MP4.
-        frame_count: frames in the video.
-        duration_seconds: its length in seconds.
+        preview_url: A short, small MP4.
+        frame_count: Frames in the video.
+        duration_seconds: Its length in seconds.
     """
 
     stream_id: str
@@ -56,12 +56,12 @@ class StreamRecordingInfo:
     """A recording as it stands in a list.
 
     Attributes:
-        stream_id: the stream it belongs to.
-        width: pixels.
-        height: pixels.
+        stream_id: The stream it belongs to.
+        width: Pixels.
+        height: Pixels.
         started_at: ISO 8601.
         ended_at: ISO 8601, or None while the stream runs; so with the next.
-        duration_seconds: length in seconds.
+        duration_seconds: Length in seconds.
     """
 
     stream_id: str
@@ -89,10 +89,10 @@ class StreamRecordingsList:
     """One page of recordings, newest first.
 
     Attributes:
-        recordings: the page.
-        total: how many there are in all.
-        limit: the longest this page could be.
-        offset: how many were skipped before it.
+        recordings: The page.
+        total: How many there are in all.
+        limit: The longest this page could be.
+        offset: How many were skipped before it.
     """
 
     recordings: list[StreamRecordingInfo] = attrs.field(hash=False)

@@ -20,7 +20,7 @@ class StreamerCapabilities:
     """What the streamer of a session can do.
 
     Attributes:
-        image_to_video: whether `start_stream(image=...)` is possible.
+        image_to_video: Whether `start_stream(image=...)` is possible.
     """
 
     image_to_video: bool = False
@@ -36,14 +36,14 @@ class ClientCredentials:
     """What a program without an API key needs to connect once: see `create_client_credentials`.
 
     Attributes:
-        signaling_url: address of the signaling server.
-        session_token: a JWT for one session; never shown in a repr.
-        expires_in: seconds to connect with it, counted from its making.
-        capabilities: what the streamer can do, where that is known.
-        session_id: read from the token.
+        signaling_url: Address of the signaling server.
+        session_token: A JWT for one session; never shown in a repr.
+        expires_in: Seconds to connect with it, counted from its making.
+        capabilities: What the streamer can do, where that is known.
+        session_id: Read from the token.
 
     Raises:
-        ValueError: the token is no JWT with a `session_id`, or the address is empty.
+        ValueError: The token is no JWT with a `session_id`, or the address is empty.
 
     Example:
         ```python
@@ -82,8 +82,8 @@ class ClientCredentials:
         """The inverse of `to_dict`. `session_id` is read from the token, not from `data`.
 
         Raises:
-            KeyError: a field is missing.
-            ValueError: a field is not what it should be.
+            KeyError: A field is missing.
+            ValueError: A field is not what it should be.
             TypeError: `data` is no mapping.
         """
         if not isinstance(data, Mapping):
@@ -127,7 +127,7 @@ class BroadcastInfo:
     Attributes:
         hls_url: HLS playlist, some seconds behind; None where the service makes none.
         webrtc_url: WHEP address for `connect_to_stream`, about a second behind.
-        spectator_token: the token that goes with it; never shown in a repr.
+        spectator_token: The token that goes with it; never shown in a repr.
     """
 
     hls_url: str | None = attrs.field(repr=shown_url)

@@ -51,7 +51,7 @@ class SimulationStream(Recording):
     """The recording of one script of a simulation.
 
     Attributes:
-        script_index: which of the job's scripts, from 0.
+        script_index: Which of the job's scripts, from 0.
     """
 
     script_index: int = 0
@@ -92,8 +92,8 @@ class SimulationJobDetail:
     """A simulation with all that is known of it. Times are ISO 8601.
 
     Attributes:
-        streams: the recordings, one for each script, once it is completed.
-        estimated_wait_minutes: until it begins; known when it was submitted.
+        streams: The recordings, one for each script, once it is completed.
+        estimated_wait_minutes: Until it begins; known when it was submitted.
     """
 
     job_id: str

@@ -49,11 +49,11 @@ class Recordings:
     Each call takes the client's `timeout`.
 
     Raises:
-        ValueError: there is no API key, or an argument is wrong.
-        OdysseyAuthError: the key was refused.
-        OdysseyServerError: the service failed, after three retries.
-        OdysseyConnectionError: the service can't be reached.
-        OdysseyTimeoutError: it did not answer in time.
+        ValueError: There is no API key, or an argument is wrong.
+        OdysseyAuthError: The key was refused.
+        OdysseyServerError: The service failed, after three retries.
+        OdysseyConnectionError: The service can't be reached.
+        OdysseyTimeoutError: It did not answer in time.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Recordings:
         """Gets the recording of a stream, with presigned URLs that are valid for about an hour.
 
         Raises:
-            OdysseyNotFoundError: there is none, or it is not ready yet. It is a few seconds after
+            OdysseyNotFoundError: There is none, or it is not ready yet. It is a few seconds after
                 the stream's end; `wait` waits for it.
 
         Example:
@@ -82,8 +82,8 @@ class Recordings:
         """Gets one page of recordings, newest first.
 
         Args:
-            limit: the most on this page, 1 to 100; the service's default is 50.
-            offset: how many to skip.
+            limit: The most on this page, 1 to 100; the service's default is 50.
+            offset: How many to skip.
 
         Example:
             ```python
@@ -110,7 +110,7 @@ class Recordings:
         requested as they are needed: 1,000 recordings take 10 requests.
 
         Args:
-            page_size: recordings per request, 1 to 100.
+            page_size: Recordings per request, 1 to 100.
 
         Example:
             ```python
@@ -137,14 +137,14 @@ class Recordings:
         It goes on waiting while the service is out of reach for a moment.
 
         Args:
-            timeout: seconds; 0 looks once, None waits without limit.
-            interval: seconds between the first two looks. The pauses grow to five times that, with
+            timeout: Seconds; 0 looks once, None waits without limit.
+            interval: Seconds between the first two looks. The pauses grow to five times that, with
                 jitter.
-            artifacts: of `"video"`, `"events"`, `"thumbnail"` and `"preview"`.
+            artifacts: Of `"video"`, `"events"`, `"thumbnail"` and `"preview"`.
 
         Raises:
-            OdysseyTimeoutError: it was not there in time; the text names what was missing.
-            OdysseyServerError, OdysseyConnectionError, RateLimitError: the last look within the
+            OdysseyTimeoutError: It was not there in time; the text names what was missing.
+            OdysseyServerError, OdysseyConnectionError, RateLimitError: The last look within the
                 time failed.
 
         Example:
@@ -183,8 +183,8 @@ class Recordings:
         constant. Several threads may download different files at once.
 
         Args:
-            recording_or_id: a recording, an entry of a list of them, or a stream's id.
-            path: a file, or a folder for `STREAM_ID.mp4` (`.jsonl`, `.jpg`, `-preview.mp4`). A
+            recording_or_id: A recording, an entry of a list of them, or a stream's id.
+            path: A file, or a folder for `STREAM_ID.mp4` (`.jsonl`, `.jpg`, `-preview.mp4`). A
                 folder is one that exists, or a path that ends with a separator; it is made if
                 missing.
             artifact: `"video"`, `"events"`, `"thumbnail"` or `"preview"`.
@@ -192,12 +192,12 @@ class Recordings:
                 and the bytes in all (None if unknown); an exception from it ends the download.
 
         Raises:
-            OdysseyNotFoundError: there is no such recording, or no such artifact of it.
-            OdysseyTimeoutError: no byte came for the client's `timeout`.
-            OdysseyConnectionError: it was cut several times in a row without a new byte.
-            OdysseyAuthError: the storage refused the address, and the renewed one too.
-            OdysseyError: another download to the same file is under way.
-            OSError: the file can't be written.
+            OdysseyNotFoundError: There is no such recording, or no such artifact of it.
+            OdysseyTimeoutError: No byte came for the client's `timeout`.
+            OdysseyConnectionError: It was cut several times in a row without a new byte.
+            OdysseyAuthError: The storage refused the address, and the renewed one too.
+            OdysseyError: Another download to the same file is under way.
+            OSError: The file can't be written.
 
         Example:
             ```python
@@ -225,8 +225,8 @@ class Recordings:
         """Reads the log of a recording: its prompts and their times, in order.
 
         Raises:
-            OdysseyNotFoundError: there is no such recording, or no log of it.
-            OdysseyServerError: a line is broken; `partial` has the events before it.
+            OdysseyNotFoundError: There is no such recording, or no log of it.
+            OdysseyServerError: A line is broken; `partial` has the events before it.
 
         Example:
             ```python
@@ -256,17 +256,17 @@ class Recordings:
         Arguments are checked at once; the other errors come when a frame is read.
 
         Args:
-            recording_or_id: a recording, an entry of a list of them, or a stream's id (a str); or
+            recording_or_id: A recording, an entry of a list of them, or a stream's id (a str); or
                 a local file (a `pathlib.Path`).
-            start: the number of the first frame, counted from 0 in display order.
-            stop: the number to stop before; None for no limit.
+            start: The number of the first frame, counted from 0 in display order.
+            stop: The number to stop before; None for no limit.
             step: 2 for every second frame, and so on.
 
         Raises:
-            ValueError, TypeError: an argument is wrong, such as a negative number.
-            OdysseyNotFoundError: there is no such recording, or no video of it.
-            OdysseyError: the video is empty or broken; or as `download`.
-            OSError: the local file can't be read.
+            ValueError, TypeError: An argument is wrong, such as a negative number.
+            OdysseyNotFoundError: There is no such recording, or no video of it.
+            OdysseyError: The video is empty or broken; or as `download`.
+            OSError: The local file can't be read.
 
         Example:
             ```python
@@ -291,8 +291,8 @@ class Recordings:
         """Gets a picture of a recording: uint8, (height, width, 3), RGB.
 
         Raises:
-            OdysseyNotFoundError: there is no such recording, or no thumbnail of it.
-            OdysseyServerError: it is no picture, or broken.
+            OdysseyNotFoundError: There is no such recording, or no thumbnail of it.
+            OdysseyServerError: It is no picture, or broken.
 
         Example:
             ```python

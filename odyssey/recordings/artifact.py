@@ -38,9 +38,9 @@ class Refusal:
     """Why the storage gives no bytes from where it was asked to.
 
     Attributes:
-        error: what to raise where nothing else helps.
-        passes: whether the same request may succeed later; else the range is at fault.
-        retry_after: seconds that the storage asks for before that.
+        error: What to raise where nothing else helps.
+        passes: Whether the same request may succeed later; else the range is at fault.
+        retry_after: Seconds that the storage asks for before that.
     """
 
     error: OdysseyError
@@ -67,12 +67,12 @@ class Body:
     """An answer of the storage, unread.
 
     Attributes:
-        at: where in the file its bytes begin.
-        ranged: whether it is an answer to a range.
-        total: the length of the whole file, None where it isn't told.
-        tag: the version's entity tag.
-        resumable: whether the file can be read on from where this answer breaks off.
-        chunks: its bytes.
+        at: Where in the file its bytes begin.
+        ranged: Whether it is an answer to a range.
+        total: The length of the whole file, None where it isn't told.
+        tag: The version's entity tag.
+        resumable: Whether the file can be read on from where this answer breaks off.
+        chunks: Its bytes.
     """
 
     at: int
@@ -91,7 +91,7 @@ def url_of(recording: Recording, name: str) -> str:
     """The address of an artifact.
 
     Raises:
-        OdysseyNotFoundError: the recording has none.
+        OdysseyNotFoundError: The recording has none.
     """
     url: str | None = getattr(recording, f"{name}_url")
     if url is None:
@@ -106,8 +106,8 @@ class Artifact:
     """One file of a recording. Renews its address when the storage says that it has expired.
 
     Args:
-        renew: looks the recording up again, within a deadline.
-        timeout: seconds without a new byte after which reading fails.
+        renew: Looks the recording up again, within a deadline.
+        timeout: Seconds without a new byte after which reading fails.
     """
 
     def __init__(
@@ -132,11 +132,11 @@ class Artifact:
         """Asks for the file from byte `at` on; what comes may be all of it: see `Body.at`.
 
         Args:
-            tag: the entity tag of the version that the bytes before `at` are of.
-            ranged: asks for a range, so that one that isn't supported shows.
+            tag: The entity tag of the version that the bytes before `at` are of.
+            ranged: Asks for a range, so that one that isn't supported shows.
 
         Raises:
-            OdysseyError: the storage won't give the file, neither this range of it nor later.
+            OdysseyError: The storage won't give the file, neither this range of it nor later.
         """
         while True:
             response = self._get(at, tag, deadline, ranged=ranged)

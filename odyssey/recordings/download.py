@@ -39,11 +39,11 @@ def fetch(
     """Copies the whole file; after a cut it goes on, or starts over where that is impossible.
 
     Args:
-        reader: at the beginning of the file; its caller closes it.
-        sink: an empty file; what is in it after an error is a part.
+        reader: At the beginning of the file; its caller closes it.
+        sink: An empty file; what is in it after an error is a part.
 
     Raises:
-        OdysseyError: as the methods of `RangeReader`.
+        OdysseyError: As the methods of `RangeReader`.
     """
     reader.start()
     done = 0
@@ -78,8 +78,8 @@ def check_path(path: object) -> str:
     """`path` as text.
 
     Raises:
-        TypeError: it is no path.
-        ValueError: it is empty.
+        TypeError: It is no path.
+        ValueError: It is empty.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a str or a path, not {type(path).__name__}")
@@ -95,8 +95,8 @@ def download(reader: RangeReader, target: Path, report: ProgressCallback) -> Non
     Whatever goes wrong, a file that was there before stays as it was, and no part is left.
 
     Raises:
-        OdysseyError: as `fetch`, or the same file is being downloaded already.
-        OSError: of the file system.
+        OdysseyError: As `fetch`, or the same file is being downloaded already.
+        OSError: Of the file system.
     """
     # Links are followed, so that two names of one file count as one, and a link stays a link.
     real = Path(os.path.realpath(target))

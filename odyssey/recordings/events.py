@@ -33,7 +33,7 @@ def parse_events(body: bytes, subject: str) -> list[RecordingEvent]:
     """Parses a log in JSON lines; blank lines are skipped.
 
     Raises:
-        OdysseyServerError: a line is broken, such as a last one that was cut. The text names the
+        OdysseyServerError: A line is broken, such as a last one that was cut. The text names the
             line; `partial` has the events before it.
     """
     events: list[RecordingEvent] = []

@@ -24,8 +24,8 @@ def frames_of_artifact(
     """Decodes a recording's video while reading it.
 
     Args:
-        artifact: looks the video up; called when the first frame is asked for.
-        start, stop, step: which frames, by their numbers.
+        artifact: Looks the video up; called when the first frame is asked for.
+        start, stop, step: Which frames, by their numbers.
     """
     with contextlib.ExitStack() as stack:
         source = artifact()

@@ -55,14 +55,14 @@ class RangeReader:
     Sequential reads stream from one open answer, a seek far away opens another. Constant memory.
 
     Args:
-        seekable: asks for ranges from the beginning, so that a storage without them shows at once.
+        seekable: Asks for ranges from the beginning, so that a storage without them shows at once.
             Without it the file is read from its beginning to its end; where the storage can't go on
             in the middle, or has another version by then, reading starts over, and `tell` shows it.
 
     Raises:
-        OdysseyTimeoutError: when reading, no byte came for the artifact's `timeout`.
-        OdysseyServerError: of a seekable file, the storage has another one by now.
-        OdysseyError: the file isn't there, or the storage failed several times without a new byte.
+        OdysseyTimeoutError: When reading, no byte came for the artifact's `timeout`.
+        OdysseyServerError: Of a seekable file, the storage has another one by now.
+        OdysseyError: The file isn't there, or the storage failed several times without a new byte.
     """
 
     def __init__(self, artifact: Artifact, *, seekable: bool = False) -> None:

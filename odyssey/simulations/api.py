@@ -72,19 +72,19 @@ class Simulations:
         """Queues a job, and returns it.
 
         Args:
-            script: a list of entries, each with `timestamp_ms` and one of `start` (a prompt and
+            script: A list of entries, each with `timestamp_ms` and one of `start` (a prompt and
                 perhaps an image, as in `start_stream`), `interact` (a prompt) and `end`. The first
                 is a start at 0; the last is an end, at the video's length.
-            scripts: several scripts for one job; each makes a stream with its `script_index`.
-            script_url: the URL of a script in JSON.
-            portrait: whether the video is 704x1280; else it is 1280x704.
+            scripts: Several scripts for one job; each makes a stream with its `script_index`.
+            script_url: The URL of a script in JSON.
+            portrait: Whether the video is 704x1280; else it is 1280x704.
             bypass_prompt_expansion: True asks the service not to rewrite the prompts, False to do
                 so; None leaves it to the service.
 
         Raises:
-            ValueError: an argument is wrong; the text names the entry. Nothing was sent.
-            OdysseyAuthError: the key lacks the right.
-            OdysseyUsageError: too many jobs are queued (10), or another limit of the account.
+            ValueError: An argument is wrong; the text names the entry. Nothing was sent.
+            OdysseyAuthError: The key lacks the right.
+            OdysseyUsageError: Too many jobs are queued (10), or another limit of the account.
         """
         given = {"script": script, "scripts": scripts, "script_url": script_url}
         names = [name for name, value in given.items() if value is not None]
@@ -111,7 +111,7 @@ class Simulations:
         """Gets a job; once it is completed, it has its streams.
 
         Raises:
-            OdysseyNotFoundError: there is no such job.
+            OdysseyNotFoundError: There is no such job.
 
         Example:
             ```python
@@ -132,10 +132,10 @@ class Simulations:
         """Gets one page of jobs, newest first.
 
         Args:
-            status: only jobs with this status.
+            status: Only jobs with this status.
             active: True for jobs that are not over yet.
-            limit: the most on this page, 1 to 100; the service's default is 20.
-            offset: how many to skip.
+            limit: The most on this page, 1 to 100; the service's default is 20.
+            offset: How many to skip.
 
         Example:
             ```python
@@ -187,8 +187,8 @@ class Simulations:
         """Cancels a job that is not being rendered yet.
 
         Raises:
-            OdysseyNotFoundError: there is no such job.
-            OdysseyRequestError: it is already being rendered, or over.
+            OdysseyNotFoundError: There is no such job.
+            OdysseyRequestError: It is already being rendered, or over.
 
         Example:
             ```python
@@ -215,14 +215,14 @@ class Simulations:
         """Waits until the job is completed, and returns it.
 
         Args:
-            timeout: seconds; None for no limit, 0 for one look.
-            interval: seconds between the first two looks; the pauses grow from there.
-            on_update: is called with the job, in this thread, whenever its status has changed.
-            progress: shows a bar with the status and the time.
+            timeout: Seconds; None for no limit, 0 for one look.
+            interval: Seconds between the first two looks; the pauses grow from there.
+            on_update: Called with the job, in this thread, whenever its status has changed.
+            progress: Shows a bar with the status and the time.
 
         Raises:
-            SimulationFailedError: it failed or was cancelled; its `job` says more.
-            OdysseyTimeoutError: it was not over in time. The job goes on.
+            SimulationFailedError: It failed or was cancelled; its `job` says more.
+            OdysseyTimeoutError: It was not over in time. The job goes on.
 
         Example:
             ```python

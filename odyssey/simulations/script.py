@@ -20,7 +20,7 @@ def prepare_script(script: object, *, portrait: bool, name: str = "script") -> l
     """Checks a script, and returns it as it is sent, with its picture encoded as for a stream.
 
     Raises:
-        ValueError: an entry is wrong; the text names it, as in "script[2]".
+        ValueError: An entry is wrong; the text names it, as in "script[2]".
     """
     if isinstance(script, (str, bytes, Mapping)) or not isinstance(script, Sequence):
         raise ValueError(f"{name} must be a list of entries, not {type(script).__name__}")

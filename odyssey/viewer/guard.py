@@ -26,8 +26,8 @@ class Guard:
     """Checks the Host of each request (against DNS rebinding), and the origin of each POST.
 
     Args:
-        host: the address that the server listens on.
-        port: its port.
+        host: The address that the server listens on.
+        port: Its port.
     """
 
     def __init__(self, host: str, port: int) -> None:

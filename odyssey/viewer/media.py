@@ -21,10 +21,10 @@ def serve(client: Odyssey, stream_id: str, name: str, asked: str | None, *, save
     """Answers a request for a file of a recording.
 
     Args:
-        name: of the artifact.
-        asked: the Range header. One range from a byte on is served; anything else gets the whole
+        name: Of the artifact.
+        asked: The Range header. One range from a byte on is served; anything else gets the whole
             file, as HTTP allows.
-        save: whether the browser saves the file rather than shows it.
+        save: Whether the browser saves the file rather than shows it.
     """
     if name not in TYPES:
         abort(404, "A recording has no such file.")

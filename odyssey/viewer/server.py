@@ -24,12 +24,12 @@ class Viewer:
     """Serves the page on a thread of its own while its `with` block runs.
 
     Args:
-        client: has a key and is not connected; the caller closes it.
+        client: Has a key and is not connected; the caller closes it.
         port: 0 for a free one.
-        host: the address to listen on. Whoever can reach it uses the client's key.
+        host: The address to listen on. Whoever can reach it uses the client's key.
 
     Raises:
-        OSError: the address is taken, or not this machine's.
+        OSError: The address is taken, or not this machine's.
 
     Example:
         ```python

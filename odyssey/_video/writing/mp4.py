@@ -35,13 +35,13 @@ class Mp4File:
     """An H264 MP4 in which every frame keeps its own time; a context manager.
 
     Args:
-        path: the file to write.
-        width: of every frame, even.
-        height: of every frame, even.
-        quality: as x264's `crf`: less is better, and larger.
+        path: The file to write.
+        width: Of every frame, even.
+        height: Of every frame, even.
+        quality: As x264's `crf`: less is better, and larger.
 
     Attributes:
-        duration: seconds to the end of the last frame; known when the file is closed.
+        duration: Seconds to the end of the last frame; known when the file is closed.
     """
 
     def __init__(self, path: Path, width: int, height: int, quality: int = 25) -> None:

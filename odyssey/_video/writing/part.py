@@ -9,7 +9,7 @@ class PartFile:
     """`NAME.part`, which becomes `NAME` when it is whole.
 
     Attributes:
-        path: where to write.
+        path: Where to write.
     """
 
     def __init__(self, target: Path) -> None:

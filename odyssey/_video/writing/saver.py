@@ -35,11 +35,11 @@ class Saver:
     which there is no room, as the machine can't keep up, is left out and counted.
 
     Args:
-        path: a name that `check_target` lets through; without one nothing is written.
+        path: A name that `check_target` lets through; without one nothing is written.
 
     Attributes:
-        files: what was written; whole once the saver is left.
-        left_out: how many frames there was no room for.
+        files: What was written; whole once the saver is left.
+        left_out: How many frames there was no room for.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -55,7 +55,7 @@ class Saver:
         """Takes a frame; never waits.
 
         Raises:
-            OSError: writing has failed.
+            OSError: Writing has failed.
         """
         if self._path is None:
             return

@@ -28,7 +28,7 @@ def writer_for(path: Path, width: int, height: int) -> Writer:
     """A writer for frames of that size.
 
     Raises:
-        OSError: the file can't be opened.
+        OSError: The file can't be opened.
     """
     # Each imports what it needs and the others don't: av, Pillow, numpy.
     match path.suffix.lower():
@@ -58,8 +58,8 @@ def check_target(path: Path) -> None:
     """Refuses what can't be written to, before anything is begun.
 
     Raises:
-        ValueError: no kind of file has that ending.
-        OSError: a file or a folder is in the way, or the folder for the file is not there.
+        ValueError: No kind of file has that ending.
+        OSError: A file or a folder is in the way, or the folder for the file is not there.
     """
     if path.is_dir() != takes_any_size(path) and path.exists():
         raise FileExistsError(f"{path} is a {'folder' if path.is_dir() else 'file'}")

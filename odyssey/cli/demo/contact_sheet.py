@@ -22,10 +22,10 @@ class Tile:
     """One picture of the sheet.
 
     Attributes:
-        frame: the picture.
-        seconds: since the first frame.
-        prompt: what it should show.
-        group: which prompt that is: 0, 1, …; tiles of a group carry the same mark.
+        frame: The picture.
+        seconds: Since the first frame.
+        prompt: What it should show.
+        group: Which prompt that is: 0, 1, …; tiles of a group carry the same mark.
     """
 
     frame: VideoFrame

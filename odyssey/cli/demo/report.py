@@ -22,11 +22,11 @@ class Report:
 
     Attributes:
         service: `"emulator"`, or the address of the service.
-        connect_ms: for `connect`.
-        start_ms: for the start of the stream, to the service's word that it runs.
-        stats: the client's counters at the stream's end.
-        ready_s: from the stream's end to the recording being there.
-        files: what was made of it, by name; None for what the service did not offer.
+        connect_ms: For `connect`.
+        start_ms: For the start of the stream, to the service's word that it runs.
+        stats: The client's counters at the stream's end.
+        ready_s: From the stream's end to the recording being there.
+        files: What was made of it, by name; None for what the service did not offer.
     """
 
     service: str

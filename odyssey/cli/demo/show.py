@@ -28,10 +28,10 @@ class Tally:
     """What came.
 
     Attributes:
-        read_number: reads the number that the emulator paints into its frames; None elsewhere.
-        ages_ms: for each frame, from decoded to its RGB array being in this program's hands.
-        arrivals: when each frame was decoded, in `time.monotonic()` seconds.
-        numbered: the numbers painted into the frames, with their arrivals.
+        read_number: Reads the number that the emulator paints into its frames; None elsewhere.
+        ages_ms: For each frame, from decoded to its RGB array being in this program's hands.
+        arrivals: When each frame was decoded, in `time.monotonic()` seconds.
+        numbered: The numbers painted into the frames, with their arrivals.
     """
 
     read_number: NumberReader | None

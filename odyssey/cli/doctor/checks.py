@@ -55,8 +55,8 @@ class Examination:
 
     Args:
         client: None where none could be made; `trouble` says why.
-        connects: whether a session is taken for a moment, to connect over WebRTC.
-        emulated: whether the service is an emulator.
+        connects: Whether a session is taken for a moment, to connect over WebRTC.
+        emulated: Whether the service is an emulator.
     """
 
     def __init__(

@@ -143,7 +143,7 @@ class Broadcasts:
         """The broadcast that the request is for.
 
         Raises:
-            RefusedError: it may not be watched.
+            RefusedError: It may not be watched.
         """
         broadcast = self._broadcasts.get(request.match_info["stream_id"])
         if broadcast is None:

@@ -49,8 +49,8 @@ class Target:
     """What timed faults strike: a stream, a connection without one, or a token.
 
     Attributes:
-        since: when it began (monotonic seconds).
-        idle: whether it is a connection without a stream.
+        since: When it began (monotonic seconds).
+        idle: Whether it is a connection without a stream.
     """
 
     id: str = attrs.field(repr=False)

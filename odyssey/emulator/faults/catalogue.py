@@ -292,7 +292,7 @@ def named(name: str) -> NamedFault:
     """The fault of that name.
 
     Raises:
-        ValueError: there is none; the text lists all names.
+        ValueError: There is none; the text lists all names.
     """
     if name not in CATALOGUE:
         raise ValueError(f"no fault is named {name!r}; there are {', '.join(sorted(CATALOGUE))}")

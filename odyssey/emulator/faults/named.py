@@ -18,13 +18,13 @@ class NamedFault:
     """A fault of the catalogue: its name, what it does in a line, and its class.
 
     Attributes:
-        name: what it is switched by.
-        description: what goes wrong.
-        kind: the class of the fault. Its fields are the parameters.
-        fixed: fields that have this value under this name, and are no parameters.
-        defaults: of parameters, in place of those of the fields.
-        count: on how many occasions it strikes; None for one that lasts until it is switched off.
-        parameters: what may be given.
+        name: What it is switched by.
+        description: What goes wrong.
+        kind: The class of the fault. Its fields are the parameters.
+        fixed: Fields that have this value under this name, and are no parameters.
+        defaults: Of parameters, in place of those of the fields.
+        count: On how many occasions it strikes; None for one that lasts until it is switched off.
+        parameters: What may be given.
     """
 
     name: str
@@ -45,7 +45,7 @@ class NamedFault:
         """All parameters, those not given with their defaults.
 
         Raises:
-            ValueError: a name or a value is wrong; the text says what there is.
+            ValueError: A name or a value is wrong; the text says what there is.
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in given:
@@ -60,7 +60,7 @@ class NamedFault:
         """The values that texts stand for, as of a command line.
 
         Raises:
-            ValueError: as `values`.
+            ValueError: As `values`.
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         try:
@@ -73,7 +73,7 @@ class NamedFault:
         """The fault for all of its values, and on how many occasions it strikes.
 
         Raises:
-            ValueError: the fault refuses a value.
+            ValueError: The fault refuses a value.
         """
         fields = dict(values)
         times = None if self.count is None else fields.pop(self.count.name)

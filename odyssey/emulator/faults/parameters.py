@@ -24,11 +24,11 @@ def parameter(
     """A field of a fault that faults by name have as a parameter.
 
     Args:
-        description: what `--list-faults` says of it.
-        default: its value when none is given.
-        least: of a number, included.
-        most: of a number, included.
-        validator: one more, as `attrs.field` takes it.
+        description: What `--list-faults` says of it.
+        default: Its value when none is given.
+        least: Of a number, included.
+        most: Of a number, included.
+        validator: One more, as `attrs.field` takes it.
     """
     within = [
         *([] if least is None else [attrs.validators.ge(least)]),
@@ -46,12 +46,12 @@ class Parameter:
     """One parameter of a named fault.
 
     Attributes:
-        type: int, float, str or bool.
-        default: its value when none is given.
-        optional: whether None can be given.
-        choices: the texts there are to choose from; empty for any.
-        least: of a number, included.
-        most: of a number, included.
+        type: `int`, `float`, `str` or `bool`.
+        default: Its value when none is given.
+        optional: Whether None can be given.
+        choices: The texts there are to choose from; empty for any.
+        least: Of a number, included.
+        most: Of a number, included.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Parameter:
         """The value as it is used.
 
         Raises:
-            ValueError: it is of another type, or beyond the limits.
+            ValueError: It is of another type, or beyond the limits.
         """
         if value is None and self.optional:
             return None
@@ -85,7 +85,7 @@ class Parameter:
         """The value that a text stands for, as of a command line.
 
         Raises:
-            ValueError: it stands for none.
+            ValueError: It stands for none.
         """
         if self.optional and text.lower() == "none":
             return None
@@ -131,8 +131,8 @@ def parameters_of(kind: type, **given: Value) -> tuple[Parameter, ...]:
     """The parameters of a class of faults, in the order of its fields.
 
     Args:
-        kind: the class.
-        given: defaults in place of those of the fields. An optional field that gets one wants a
+        kind: The class.
+        given: Defaults in place of those of the fields. An optional field that gets one wants a
             value.
     """
     hints = get_type_hints(kind)

@@ -38,7 +38,7 @@ class SwitchedOn:
     """A fault that was switched on by name and is on still.
 
     Attributes:
-        left: on how many occasions it strikes yet; None: until switched off.
+        left: On how many occasions it strikes yet; None: until switched off.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Faults:
         """Switches the fault of the catalogue with that name on; anew, if it was on already.
 
         Raises:
-            ValueError: the name is not in `CATALOGUE`, the fault does not have a parameter, or a
+            ValueError: The name is not in `CATALOGUE`, the fault does not have a parameter, or a
                 value is none for it; the text lists what there is.
 
         Example:
@@ -110,7 +110,7 @@ class Faults:
         """Switches the fault with that name off, if it is on; without a name, all there are.
 
         Raises:
-            ValueError: the name is not in `CATALOGUE`.
+            ValueError: The name is not in `CATALOGUE`.
         """
         if name is None:
             self.clear()

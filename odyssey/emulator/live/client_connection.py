@@ -49,14 +49,14 @@ class ConnectionSnapshot:
 
     Attributes:
         state: "connecting" (the data channels are not open yet), "connected" or "closed".
-        client_disconnecting: whether the client said so before it left.
-        prompts: of starts and interactions, as sent, in order.
-        streams: the ids of the streams so far.
-        stream_id: of the stream that runs.
+        client_disconnecting: Whether the client said so before it left.
+        prompts: Of starts and interactions, as sent, in order.
+        streams: The ids of the streams so far.
+        stream_id: Of the stream that runs.
         spectators: WHEP sessions of the running stream.
-        frames_sent: handed to the network, black ones included.
-        stream_frames: painted for the running stream.
-        close_code: with which the socket ended; None while it is open, 1006 when it was cut.
+        frames_sent: Handed to the network, black ones included.
+        stream_frames: Painted for the running stream.
+        close_code: With which the socket ended; None while it is open, 1006 when it was cut.
     """
 
     session_id: str

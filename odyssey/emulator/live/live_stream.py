@@ -46,7 +46,7 @@ class LiveStream:
         """Sets the scene and open the recording, for the painter's thread.
 
         Raises:
-            ValueError: the picture can't be read.
+            ValueError: The picture can't be read.
         """
         width, height = request.size
         scene = Scene(applied, width, height, request.picture())

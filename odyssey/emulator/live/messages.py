@@ -44,7 +44,7 @@ def prompt_of(message: dict[str, Any]) -> str:
     """The prompt of an interaction.
 
     Raises:
-        StreamError: there is none.
+        StreamError: There is none.
     """
     prompt = message.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
@@ -76,7 +76,7 @@ class StartRequest:
         """Reads the message.
 
         Raises:
-            StreamError: a field is missing or of a wrong type (`invalid_request`).
+            StreamError: A field is missing or of a wrong type (`invalid_request`).
         """
         prompt, image = message.get("prompt"), message.get("input_image_base64")
         if not isinstance(prompt, str):
@@ -100,7 +100,7 @@ class StartRequest:
         """The picture to start from.
 
         Raises:
-            StreamError: it can't be read (`invalid_image`).
+            StreamError: It can't be read (`invalid_image`).
         """
         if self.image is None:
             return None
@@ -119,7 +119,7 @@ def picture_of(url: str) -> Image.Image:
     """The picture in a data URL, RGB.
 
     Raises:
-        ValueError: it can't be read.
+        ValueError: It can't be read.
     """
     data = _data_of(url)
     try:

@@ -19,7 +19,7 @@ class Session:
     """One client's hold on a streamer.
 
     Attributes:
-        since: when it was last attached, detached or renewed (monotonic seconds).
+        since: When it was last attached, detached or renewed (monotonic seconds).
     """
 
     account: str
@@ -42,7 +42,7 @@ class Sessions:
         """Reserves a streamer.
 
         Raises:
-            RefusedError: there is none (503), or the account is at its limit (429).
+            RefusedError: There is none (503), or the account is at its limit (429).
         """
         limits, faults = self._settings.limits, self._settings.faults
         if fault := faults.take(UsageError):

@@ -68,7 +68,7 @@ def draw_frame_number(y: _Bytes, u: _Bytes, v: _Bytes, number: int) -> None:
     `y` is (height, width) uint8, `u` and `v` (height / 2, width / 2).
 
     Raises:
-        ValueError: the number is negative or larger than `MAX_FRAME_NUMBER`.
+        ValueError: The number is negative or larger than `MAX_FRAME_NUMBER`.
     """
     if not 0 <= number <= MAX_FRAME_NUMBER:
         raise ValueError(f"frame number: expected 0 to {MAX_FRAME_NUMBER}, got {number}")
@@ -88,7 +88,7 @@ def read_frame_number(rgb: npt.NDArray[Any]) -> int | None:
     damaged or cropped bar.
 
     Raises:
-        ValueError: the array has another dtype or shape.
+        ValueError: The array has another dtype or shape.
     """
     if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8:
         found = rgb.dtype if isinstance(rgb, np.ndarray) else type(rgb).__name__

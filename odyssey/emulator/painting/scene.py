@@ -79,7 +79,7 @@ class Scene:
         Times may not go back.
 
         Raises:
-            ValueError: the picture can't carry the number.
+            ValueError: The picture can't carry the number.
         """
         self._apply(at)
         frame = blank(*self._size)

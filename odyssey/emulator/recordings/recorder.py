@@ -81,8 +81,8 @@ class Recorder:
         Returns at once, unless the encoder is far behind (64 frames).
 
         Raises:
-            ValueError: the frame is of another size.
-            RuntimeError: after `finish` or `abort`.
+            ValueError: The frame is of another size.
+            RuntimeError: After `finish` or `abort`.
         """
         if (frame.width, frame.height) != (self._width, self._height):
             raise ValueError(
@@ -112,7 +112,7 @@ class Recorder:
         """Logs what happened at `at` seconds of stream time, with the first frame that shows it.
 
         Raises:
-            RuntimeError: after `finish` or `abort`.
+            RuntimeError: After `finish` or `abort`.
         """
         fields: dict[str, Any] = {"timestamp_ms": round(at * 1000), "type": type}
         optional = {"prompt": prompt, "applied_prompt": applied_prompt, "reason": reason}

@@ -142,7 +142,7 @@ class Api:
         """The account whose token the request has.
 
         Raises:
-            RefusedError: it has no valid one (401).
+            RefusedError: It has no valid one (401).
         """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         account = self._bearers.account(token.strip()) if scheme.lower() == "bearer" else None
@@ -188,7 +188,7 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     """The JSON object of the request, empty without a body.
 
     Raises:
-        RefusedError: the body is something else (422).
+        RefusedError: The body is something else (422).
     """
     data = await request.read()
     if not data.strip():
@@ -203,7 +203,7 @@ def number_of(request: web.Request, name: str, default: int, *, least: int, most
     """A whole number of the query.
 
     Raises:
-        RefusedError: it is none, or beyond the limits (422).
+        RefusedError: It is none, or beyond the limits (422).
     """
     text = request.query.get(name)
     if text is None:

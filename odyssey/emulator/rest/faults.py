@@ -80,7 +80,7 @@ def _name_of(request: web.Request) -> str:
     """The fault that the request is for.
 
     Raises:
-        RefusedError: there is none of the name (404).
+        RefusedError: There is none of the name (404).
     """
     name = request.match_info["name"]
     if name not in CATALOGUE:

@@ -69,7 +69,7 @@ class Simulations:
         """Checks the scripts of a request.
 
         Raises:
-            ScriptError: one can't be played.
+            ScriptError: One can't be played.
         """
         await asyncio.get_running_loop().run_in_executor(None, self._read, request)
 

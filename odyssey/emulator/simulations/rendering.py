@@ -26,8 +26,8 @@ class Rendering:
     """One script and where its video goes.
 
     Attributes:
-        applied: how a prompt is applied.
-        stop: set, it ends the rendering within a frame.
+        applied: How a prompt is applied.
+        stop: Set, it ends the rendering within a frame.
     """
 
     script: Script
@@ -41,7 +41,7 @@ class Rendering:
 
         Raises:
             RenderingStopped: `stop` was set.
-            Exception: what painting and encoding fail with.
+            Exception: What painting and encoding fail with.
         """
         recorder = Recorder(self.folder, *self.size)
         try:

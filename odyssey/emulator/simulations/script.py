@@ -34,9 +34,9 @@ class Script:
     """A script that can be played.
 
     Attributes:
-        image: a data URL of the picture to start from.
-        cues: the interactions in order.
-        end_ms: the length of the video.
+        image: A data URL of the picture to start from.
+        cues: The interactions in order.
+        end_ms: The length of the video.
     """
 
     prompt: str
@@ -49,7 +49,7 @@ class Script:
         """Reads the JSON of a script, without fields that it does not know; decodes its picture.
 
         Raises:
-            ScriptError: it can't be played.
+            ScriptError: It can't be played.
         """
         if not isinstance(value, list) or not value:
             raise ScriptError(f"{name}: expected a list of entries that is not empty")
@@ -126,8 +126,8 @@ class SimulationRequest:
     """The body of `POST /simulation-jobs`.
 
     Attributes:
-        scripts: what is to be rendered, in JSON, unless it is at `script_url`.
-        batch: whether these came as `scripts`, which is how errors name them.
+        scripts: What is to be rendered, in JSON, unless it is at `script_url`.
+        batch: Whether these came as `scripts`, which is how errors name them.
     """
 
     scripts: list[Any] | None = attrs.field(repr=False)
@@ -141,7 +141,7 @@ class SimulationRequest:
         """Reads the body.
 
         Raises:
-            RefusedError: a flag is wrong (422), or there is not one source of scripts (400).
+            RefusedError: A flag is wrong (422), or there is not one source of scripts (400).
         """
         given = [source for source in _SOURCES if body.get(source) is not None]
         if len(given) != 1:
@@ -170,11 +170,11 @@ class SimulationRequest:
         """The scripts that came with the request, checked.
 
         Args:
-            longest_ms: the length that a video may have.
-            images: whether streams may start from a picture.
+            longest_ms: The length that a video may have.
+            images: Whether streams may start from a picture.
 
         Raises:
-            ScriptError: one can't be played.
+            ScriptError: One can't be played.
         """
         scripts = []
         for i, value in enumerate(self.scripts or ()):

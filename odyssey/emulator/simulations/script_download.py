@@ -21,7 +21,7 @@ async def download_script(url: str) -> Any:
     """The JSON at `url`.
 
     Raises:
-        ScriptError: there is none, or it is too large or too slow.
+        ScriptError: There is none, or it is too large or too slow.
     """
     timeout = ClientTimeout(total=_SECONDS)
     try:
