@@ -4,10 +4,74 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import logging
 import re
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Secret:
+    """A key, a token or a signed address, in no repr, text, pickle or traceback.
+
+    It is passed on as it is; `reveal` gives the text where that leaves: in the header, the body or
+    the call of a library.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    @property
+    def is_one_word(self) -> bool:
+        """Whether there is neither white space nor a control character in it."""
+        return self._text.isprintable() and " " not in self._text
+
+    @property
+    def fits_header(self) -> bool:
+        """Whether a header can carry it."""
+        return bool(self._text) and self._text.isascii() and self.is_one_word
+
+    def __repr__(self) -> str:
+        return "…"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret can't be pickled")
+
+
+def hidden(value: object) -> object:
+    """A text as a `Secret`; what is none, as it is."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+def revealed(value: Any) -> Any:
+    """What a secret, or a mapping with secrets in it, is for a library to send."""
+    if isinstance(value, Mapping):
+        return {name: revealed(entry) for name, entry in value.items()}
+    return value.reveal() if isinstance(value, Secret) else value
+
 
 _PATTERNS = (
     # The query of any URL or path: presigned signatures and `?token=` both live there. What may be
@@ -44,18 +108,12 @@ def shown_url(url: str | None) -> str:
 
 
 def scrub(exc: BaseException) -> BaseException:
-    """Redacts the texts of `exc` and of all its causes in place, and returns it.
+    """Redacts the texts of `exc` and of all that it came from, in place, and returns it.
 
     Errors of HTTP libraries carry the URL that failed, and so a signature, and the request with its
-    headers and body; a traceback prints the causes too.
+    headers and body; a traceback prints the causes too, and may show what is in its frames.
     """
-    seen: set[int] = set()
-    queue: list[object] = [exc]
-    while queue:
-        item = queue.pop()
-        if not isinstance(item, BaseException) or id(item) in seen:
-            continue
-        seen.add(id(item))
+    for item in _origins(exc):
         item.args = tuple(redacted(a) if isinstance(a, str) else a for a in item.args)
         if isinstance(item, OSError) and isinstance(item.strerror, str):
             item.strerror = redacted(item.strerror)  # what it shows, where it has one
@@ -63,8 +121,58 @@ def scrub(exc: BaseException) -> BaseException:
             if isinstance(value, str):
                 setattr(item, name, redacted(value))
         _strip(item)
-        queue += [*item.args, item.__cause__, item.__context__, getattr(item, "reason", None)]
+    return forget_locals(exc)
+
+
+def forget_locals(exc: BaseException) -> BaseException:
+    """Empties the frames of `exc` that are over, for those who show local variables: `pytest -l`,
+    error trackers. Libraries have headers and addresses there. Returns `exc`.
+    """
+    for item in _origins(exc):
+        traceback.clear_frames(item.__traceback__)
     return exc
+
+
+def without_locals(function: Callable[P, T]) -> Callable[P, T]:
+    """The same function, whose errors show none of its local variables: they are JSON with secrets
+    in it, or what was made of that.
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as exc:
+            del args, kwargs
+            forget_locals(exc)
+            raise
+
+    return call
+
+
+def _origins(exc: BaseException) -> Iterator[BaseException]:
+    """The error and all that it came from, but what its caller was handling before: that one is not
+    ours to change.
+    """
+    running = set(_running(sys._getframe()))
+    seen: set[int] = set()
+    queue: list[object] = [exc]
+    while queue:
+        item = queue.pop()
+        if not isinstance(item, BaseException) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        trace = item.__traceback__
+        if item is not exc and trace is not None and trace.tb_frame in running:
+            continue
+        yield item
+        queue += [*item.args, item.__cause__, item.__context__, getattr(item, "reason", None)]
+
+
+def _running(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _strip(exc: BaseException) -> None:

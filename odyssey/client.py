@@ -15,6 +15,7 @@ from odyssey._live.live_client import LiveClient
 from odyssey._live.preview import Preview, Previews
 from odyssey._live.stream import Stream
 from odyssey._live.telemetry import Telemetry
+from odyssey._logging import hidden
 from odyssey._rest.client import HttpClient
 from odyssey._runtime.exit import close_dropped
 from odyssey.config import AdvancedConfig, Settings
@@ -73,7 +74,9 @@ class Odyssey(FlatNames):
         advanced: AdvancedConfig | None = None,
         enable_telemetry: bool = False,
     ) -> None:
-        settings = Settings.make(api_key, api_url, timeout, queue_timeout, frame_buffer, advanced)
+        key, address = hidden(api_key), hidden(api_url)
+        del api_key, api_url  # no traceback of what follows shows them
+        settings = Settings.make(key, address, timeout, queue_timeout, frame_buffer, advanced)
         if debug:
             from odyssey._logging import log_to_stderr
 
@@ -458,6 +461,8 @@ class Odyssey(FlatNames):
             close_dropped(live.close, repr(self) if self.is_connected else None, self)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_live"):  # an argument was wrong, and a debugger looks at this
+            return "<Odyssey>"
         return f"<Odyssey {self._settings.api_url} {self.current_status.value}>"
 
     def _require_image_to_video(self) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from odyssey._checks import check_count, check_text, check_timeout, check_wait, number
+from odyssey._logging import Secret, hidden, revealed, without_locals
 
 DEFAULT_API_URL = "https://api.odyssey.ml"
 
@@ -26,20 +27,23 @@ DEFAULT_FRAME_TIMEOUT = 2.8
 MOST_PAUSES = 100_000
 
 
-def check_api_key(value: object) -> str | None:
+def check_api_key(value: object) -> Secret | None:
     """The key, or None where there is none (`None` or `""`)."""
-    if value is None or value == "":
+    key = hidden(value)
+    del value
+    if key is None or key == Secret(""):
         return None
-    if not isinstance(value, str):
-        raise TypeError(f"api_key must be a str, not {type(value).__name__}")
-    if any(c.isspace() or not c.isprintable() for c in value):
+    if not isinstance(key, Secret):
+        raise TypeError(f"api_key must be a str, not {type(key).__name__}")
+    if not key.is_one_word:
         raise ValueError(
             "api_key contains white space or control characters; pass the key alone, "
             "without a line break or quotes around it"
         )
-    return value
+    return key
 
 
+@without_locals
 def check_api_url(value: object) -> str:
     """An http(s) URL without a trailing slash."""
     text = check_text(value, "api_url").rstrip("/")
@@ -58,7 +62,8 @@ def check_api_url(value: object) -> str:
 
 def _given(value: object, variable: str) -> object:
     """The argument, or the environment's value where it is None or empty."""
-    return os.environ.get(variable) if value is None or value == "" else value
+    missing = value is None or value in ("", Secret(""))
+    return os.environ.get(variable) if missing else value
 
 
 def _at_least(least: float) -> Callable[[object, attrs.Attribute[Any], Any], None]:
@@ -123,9 +128,9 @@ class AdvancedConfig:
 
 @attrs.frozen
 class Settings:
-    """What one client was given, checked. The key never shows."""
+    """What one client was given, checked."""
 
-    api_key: str | None = attrs.field(repr=False)
+    api_key: Secret | None = attrs.field(repr=False)
     api_url: str
     timeout: float | None
     queue_timeout: float | None
@@ -135,8 +140,8 @@ class Settings:
     @classmethod
     def make(
         cls,
-        api_key: str | None,
-        api_url: str | None,
+        api_key: object,
+        api_url: object,
         timeout: float | None,
         queue_timeout: float | None,
         frame_buffer: int,
@@ -150,14 +155,14 @@ class Settings:
         waits = check_wait(queue_timeout, "queue_timeout")
         return cls(
             api_key=check_api_key(_given(api_key, "ODYSSEY_API_KEY")),
-            api_url=check_api_url(_given(api_url, "ODYSSEY_API_URL") or DEFAULT_API_URL),
+            api_url=check_api_url(revealed(_given(api_url, "ODYSSEY_API_URL")) or DEFAULT_API_URL),
             timeout=check_timeout(timeout),
             queue_timeout=check_wait(advanced.queue_timeout_s) if waits is None else waits,
             frame_buffer=check_count(frame_buffer, "frame_buffer", 1),
             advanced=advanced,
         )
 
-    def require_key(self) -> str:
+    def require_key(self) -> Secret:
         if self.api_key is None:
             raise ValueError(NO_KEY)
         return self.api_key

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from odyssey import AdvancedConfig, Odyssey
 from odyssey._checks import check_count, check_timeout, check_wait
+from odyssey._logging import Secret
 from odyssey.config import DEFAULT_API_URL, Settings, check_api_key, check_api_url
 from tests.support.helpers import open_sockets
 from tests.support.strategies import SCALARS
@@ -37,8 +38,8 @@ def test_the_key_falls_back_to_the_environment(
 ) -> None:
     assert settings(api_key=none).api_key is None
     monkeypatch.setenv("ODYSSEY_API_KEY", "ody_env")
-    assert settings(api_key=none).api_key == "ody_env"
-    assert settings(api_key="ody_given").api_key == "ody_given"
+    assert settings(api_key=none).api_key == Secret("ody_env")
+    assert settings(api_key="ody_given").api_key == Secret("ody_given")
     monkeypatch.setenv("ODYSSEY_API_KEY", "")
     assert settings(api_key=none).api_key is None
 
@@ -89,7 +90,7 @@ def test_a_key_of_a_wrong_type_is_refused(key: object) -> None:
 @given(st.text())
 def test_any_text_is_a_key_or_a_value_error(text: str) -> None:
     if text.isprintable() and " " not in text:
-        assert check_api_key(text) == (text or None)
+        assert check_api_key(text) == (Secret(text) if text else None)
         return
     with pytest.raises(ValueError, match="api_key contains") as caught:
         check_api_key(text)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
-from odyssey._logging import redacted
+from odyssey._logging import redacted, without_locals
 from odyssey._rest.answer import Answer, raise_for_status
 from odyssey._rest.client import HttpClient
 from odyssey._runtime.deadline import Deadline
@@ -99,6 +99,11 @@ def request_token(http: HttpClient, grant: Grant, deadline: Deadline) -> ClientC
         "could not get a session token",
         repeatable=True,
     )
+    return _credentials(answer, grant)
+
+
+@without_locals
+def _credentials(answer: Answer, grant: Grant) -> ClientCredentials:
     token = Fields.read(answer.json("the session token"), "the session token")
     try:
         return ClientCredentials(
@@ -222,11 +227,13 @@ def _ice_server(value: object) -> IceServer:
     )
 
 
+@without_locals
 def as_http(url: str) -> str:
     """Turns a signaling address into an http(s) one."""
     return _with_scheme(url, {"ws": "http", "wss": "https"})
 
 
+@without_locals
 def as_websocket(url: str) -> str:
     """Turns a signaling address into a ws(s) one."""
     return _with_scheme(url, {"http": "ws", "https": "wss"})

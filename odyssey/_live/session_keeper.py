@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import Future
 
 from odyssey._live.provisioning import Grant, as_websocket, request_token
+from odyssey._logging import Secret
 from odyssey._rest.client import HttpClient
 from odyssey._runtime.background import run_in_thread
 from odyssey._runtime.deadline import Deadline
@@ -86,7 +87,7 @@ def _release(http: HttpClient, grant: Grant) -> None:
         try:
             portal.call(
                 release,
-                *(url, credentials.session_id, credentials.session_token, RELEASE_TIMEOUT),
+                *(url, credentials.session_id, Secret(credentials.session_token), RELEASE_TIMEOUT),
                 deadline=deadline,
                 waiting_for=lambda: "the signaling server did not answer in time",
             )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from odyssey._checks import check_timeout
 from odyssey._live.callbacks import Callbacks, DisconnectedCallback, Handlers, VideoFrameCallback
 from odyssey._live.whep import WhepAddress, WhepSession
-from odyssey._logging import log_to_stderr, shown_url
+from odyssey._logging import log_to_stderr, shown_url, without_locals
 from odyssey._runtime.background import load
 from odyssey._runtime.deadline import Deadline
 from odyssey._runtime.exit import close_at_exit, close_dropped
@@ -34,6 +34,7 @@ CLOSE_TIMEOUT = 0.8
 JOIN_TIMEOUT = 0.4
 
 
+@without_locals
 def connect_to_stream(
     webrtc_url: str,
     spectator_token: str,

@@ -9,7 +9,7 @@ import attrs
 
 from odyssey._checks import check_text
 from odyssey._live.provisioning import IceServer, ice_servers
-from odyssey._logging import shown_url
+from odyssey._logging import Secret, hidden, shown_url
 from odyssey._rest.answer import raise_for_status
 from odyssey._rest.client import HttpClient
 from odyssey._runtime.deadline import Deadline
@@ -30,7 +30,7 @@ class WhepAddress:
     """
 
     url: str = attrs.field(repr=shown_url)
-    token: str = attrs.field(repr=lambda _: "'…'")
+    token: Secret = attrs.field(converter=hidden)
 
     @url.validator
     def _check_url(self, _: object, value: object) -> None:
@@ -48,11 +48,12 @@ class WhepAddress:
 
     @token.validator
     def _check_token(self, _: object, value: object) -> None:
-        text = check_text(value, "spectator_token")
-        if not text or any(c.isspace() or not c.isprintable() for c in text):
+        if not isinstance(value, Secret):
+            raise TypeError(f"spectator_token must be a str, not {type(value).__name__}")
+        if value == Secret("") or not value.is_one_word:
             raise ValueError(
                 "spectator_token must be the token of a broadcast (BroadcastInfo.spectator_token); "
-                + ("it is empty" if not text else "it has white space or control characters in it")
+                "it is empty, or has white space or control characters in it"
             )
 
     @property
@@ -143,5 +144,5 @@ def _resolved(base: str, location: str) -> str | None:
         return None
 
 
-def _no_key() -> str:
+def _no_key() -> Secret:
     raise AssertionError("watching takes no API key")

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from odyssey._logging import redacted
+from odyssey._logging import Secret, redacted
 from odyssey.errors import OdysseyError, OdysseyServerError, error_from_status, error_from_usage
 
 
@@ -59,11 +59,11 @@ class Answer:
             seconds = moment.timestamp() - time.time()
         return max(0.0, seconds) if math.isfinite(seconds) else None
 
-    def without(self, secret: str) -> Answer:
+    def without(self, secret: Secret) -> Answer:
         """The answer without `secret`, which a refusal may repeat; a success is left as it is."""
         if self.status < 300:
             return self
-        return attrs.evolve(self, body=self.body.replace(secret.encode(), "…".encode()))
+        return attrs.evolve(self, body=self.body.replace(secret.reveal().encode(), "…".encode()))
 
 
 def raise_for_status(answer: Answer, operation: str) -> None:

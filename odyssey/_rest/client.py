@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import requests
 from requests.auth import AuthBase
 
-from odyssey._logging import scrub
+from odyssey._logging import Secret, forget_locals, revealed, scrub, without_locals
 from odyssey._rest.answer import Answer, raise_for_status
 from odyssey._rest.body import read_body
 from odyssey._rest.connections import reading_until
@@ -61,7 +61,7 @@ class HttpClient:
     its errors, as in "could not list recordings".
     """
 
-    def __init__(self, api_url: str, require_key: Callable[[], str]) -> None:
+    def __init__(self, api_url: str, require_key: Callable[[], Secret]) -> None:
         self._api_url = api_url
         self._require_key = require_key
         # A forked child must not read from its parent's sockets, nor wait for its locks.
@@ -78,7 +78,7 @@ class HttpClient:
         self._session = new_session()
         # Guards `_token` only; a token is fetched outside it, at worst twice.
         self._token_lock = threading.Lock()
-        self._token: tuple[str, float] | None = None
+        self._token: tuple[Secret, float] | None = None
 
     def close(self) -> None:
         self._session.close()
@@ -128,7 +128,7 @@ class HttpClient:
         raise_for_status(answer, operation)
         return answer
 
-    def bearer(self, deadline: Deadline) -> str:
+    def bearer(self, deadline: Deadline) -> Secret:
         """Returns the cached bearer token, or gets a new one for the API key.
 
         Raises:
@@ -155,11 +155,7 @@ class HttpClient:
                 status=422,
             )
         raise_for_status(answer, operation)
-        fields = Fields.read(answer.json("the access token"), "the access token")
-        token = fields.text("access_token")
-        if not token or not (token.isascii() and token.isprintable()) or " " in token:
-            raise wrong_answer("the access token", "it can't be sent in a header")
-        lifetime = fields.optional_number("expires_in") or 3600.0
+        token, lifetime = _read_token(answer)
         with self._token_lock:
             margin = min(TOKEN_MARGIN, lifetime / 2)
             self._token = (token, time.monotonic() + lifetime - margin)
@@ -168,7 +164,7 @@ class HttpClient:
     def request(
         self,
         method: str,
-        url: str,
+        url: str | Secret,
         deadline: Deadline,
         operation: str,
         *,
@@ -181,6 +177,8 @@ class HttpClient:
         """Sends one request and reads the answer to its end, whatever its status.
 
         Args:
+            url: a `Secret` where it is signed.
+            params: as `body` they may have secrets in them.
             body: is sent as JSON.
             data: is sent as it is.
             auth: adds the token; without it none is sent.
@@ -204,13 +202,13 @@ class HttpClient:
                     )
                 chunks.append(chunk)
             return Answer(
-                response.status_code, response.headers, b"".join(chunks), url=response.url
+                response.status_code, response.headers, b"".join(chunks), url=revealed(response.url)
             )
 
     def open(
         self,
         method: str,
-        url: str,
+        url: str | Secret,
         deadline: Deadline,
         operation: str,
         *,
@@ -228,17 +226,18 @@ class HttpClient:
 
         def send() -> requests.Response:
             with reading_until(deadline):
-                return session.request(
+                response = session.request(
                     method,
-                    url,
-                    params=params,  # type: ignore[arg-type]
-                    json=body,
+                    revealed(url),
+                    params=revealed(params),
+                    json=revealed(body),
                     data=data,
                     auth=auth or NoAuth(),
                     headers=headers,
                     timeout=left,
                     stream=True,
                 )
+                return _without_secrets(response)
 
         # On a thread: parts of it see neither the deadline nor Ctrl-C, such as asking the system
         # for its proxies.
@@ -249,6 +248,7 @@ class HttpClient:
             outcome.add_done_callback(_close)
             if isinstance(exc, FOREIGN_ERRORS):
                 raise transport_error(exc, operation) from scrub(exc)
+            forget_locals(exc)
             raise
 
     def chunks(
@@ -283,7 +283,7 @@ class HttpClient:
         body: Mapping[str, Any] | None = None,
         retry: int,
     ) -> Answer:
-        def send(token: str) -> Answer:
+        def send(token: Secret) -> Answer:
             return (
                 self._repeated(
                     lambda: self.request(
@@ -313,7 +313,7 @@ class HttpClient:
             answer = send(self.bearer(deadline))
         return answer
 
-    def _cached_token(self) -> str | None:
+    def _cached_token(self) -> Secret | None:
         with self._token_lock:
             valid = self._token is not None and time.monotonic() < self._token[1]
             return self._token[0] if self._token is not None and valid else None
@@ -349,6 +349,23 @@ class HttpClient:
             logger.debug("%s; trying again in %.2f s", operation, pause)
             time.sleep(pause)
             attempt += 1
+
+
+def _without_secrets(response: requests.Response) -> requests.Response:
+    """Without the request, which has the token, and with an address that shows no signature."""
+    response.request = None  # type: ignore[assignment]
+    response.url = Secret(response.url)  # type: ignore[assignment]
+    return response
+
+
+@without_locals
+def _read_token(answer: Answer) -> tuple[Secret, float]:
+    """The bearer token, and for how many seconds it is good."""
+    fields = Fields.read(answer.json("the access token"), "the access token")
+    token = Secret(fields.text("access_token"))
+    if not token.fits_header:
+        raise wrong_answer("the access token", "it can't be sent in a header")
+    return token, fields.optional_number("expires_in") or 3600.0
 
 
 def _close(outcome: Future[requests.Response]) -> None:

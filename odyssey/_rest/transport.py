@@ -11,7 +11,7 @@ import urllib3
 from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
-from odyssey._logging import redacted
+from odyssey._logging import Secret, redacted
 from odyssey._rest.connections import Adapter
 from odyssey._version import __version__
 from odyssey.errors import (
@@ -54,10 +54,10 @@ class NoAuth(AuthBase):
 class BearerAuth(AuthBase):
     """Sends the bearer token, and keeps `~/.netrc` from replacing it."""
 
-    token: str = attrs.field(repr=False)
+    token: Secret
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.token}"
+        request.headers["Authorization"] = f"Bearer {self.token.reveal()}"
         return request
 
 

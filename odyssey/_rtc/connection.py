@@ -10,7 +10,7 @@ from typing import Protocol
 
 import av
 
-from odyssey._logging import redacted
+from odyssey._logging import Secret, redacted
 from odyssey._protocol import messages
 from odyssey._protocol.state import NEXT_STATUS, Need, describe_missing
 from odyssey._rtc.conversation import Conversation, EventListener
@@ -160,7 +160,7 @@ class Connection:
         self._refused = None
         self._offered = False
         signaling = await Signaling.open(
-            base_url, credentials.session_id, credentials.session_token, OPEN_TIMEOUT
+            base_url, credentials.session_id, Secret(credentials.session_token), OPEN_TIMEOUT
         )
         if isinstance(signaling, Refused):
             return signaling

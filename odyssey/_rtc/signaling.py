@@ -19,8 +19,9 @@ from websockets.exceptions import (
     InvalidURI,
     WebSocketException,
 )
+from websockets.frames import Frame
 
-from odyssey._logging import RedactingFilter, scrub
+from odyssey._logging import RedactingFilter, Secret, scrub
 from odyssey._protocol import messages
 from odyssey.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError
 
@@ -35,9 +36,21 @@ LONGEST_READ = 1024 * 1024
 RELEASE_GRACE = 1.0
 CLEAN_CODES = frozenset({1000, 1001})
 
-# websockets logs the request line, and so the token, and every message at DEBUG.
+
+class _WithoutMessages(RedactingFilter):
+    """websockets logs the request line, and so the token, and every message: an offer has the
+    password of ICE in it. Of a message the kind and the length are left.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple) and record.args and isinstance(record.args[0], Frame):
+            frame = record.args[0]
+            record.args = (f"{frame.opcode.name} [{len(frame.data)} bytes]",)
+        return super().filter(record)
+
+
 _socket_logger = logging.getLogger(__name__ + ".socket")
-_socket_logger.addFilter(RedactingFilter())
+_socket_logger.addFilter(_WithoutMessages())
 
 
 @attrs.frozen
@@ -76,20 +89,12 @@ class Signaling:
 
     @classmethod
     async def open(
-        cls, base_url: str, session_id: str, token: str, seconds: float
+        cls, base_url: str, session_id: str, token: Secret, seconds: float
     ) -> Signaling | Refused:
         """Connects to `{base_url}/client/{session_id}` within `seconds`."""
-        url = f"{base_url}/client/{quote(session_id, safe='')}?token={quote(token, safe='')}"
+        address = f"{base_url}/client/{quote(session_id, safe='')}"
         try:
-            socket = await connect(
-                url,
-                max_size=LONGEST_MESSAGE,
-                open_timeout=seconds,
-                close_timeout=0.5,
-                compression=None,
-                ssl=tls_context() if url.startswith("wss:") else None,
-                logger=_socket_logger,
-            )
+            socket = await _socket(address, token, seconds)
         except InvalidStatus as exc:
             return _refused_with(exc.response.status_code, exc)
         except (InvalidURI, ValueError) as exc:
@@ -162,7 +167,20 @@ class Signaling:
             self._socket.transport.abort()
 
 
-async def release(base_url: str, session_id: str, token: str, seconds: float) -> None:
+async def _socket(address: str, token: Secret, seconds: float) -> ClientConnection:
+    # The one frame of ours that has the token in clear; `scrub` empties it with those below it.
+    return await connect(
+        f"{address}?token={quote(token.reveal(), safe='')}",
+        max_size=LONGEST_MESSAGE,
+        open_timeout=seconds,
+        close_timeout=0.5,
+        compression=None,
+        ssl=tls_context() if address.startswith("wss:") else None,
+        logger=_socket_logger,
+    )
+
+
+async def release(base_url: str, session_id: str, token: Secret, seconds: float) -> None:
     """Gives a session back that nobody is connected to.
 
     Raises:

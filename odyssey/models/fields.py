@@ -24,7 +24,8 @@ class Fields:
     def read(cls, value: object, subject: str) -> Fields:
         """`subject` names the object in errors, as in "the recording"."""
         if not isinstance(value, Mapping):
-            raise wrong_answer(subject, f"expected a JSON object, got {kind(value)}")
+            value = kind(value)  # what an error's traceback may show of it
+            raise wrong_answer(subject, f"expected a JSON object, got {value}")
         return cls(value, subject)
 
     def text(self, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from odyssey._logging import shown_url
+from odyssey._logging import shown_url, without_locals
 from odyssey.models.fields import Fields
 
 
@@ -31,6 +31,7 @@ class Recording:
     duration_seconds: float | None = None
 
     @classmethod
+    @without_locals
     def from_json(cls, value: object) -> Recording:
         fields = Fields.read(value, "the recording")
         return cls(

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from odyssey._checks import check_whole
-from odyssey._logging import shown_url
+from odyssey._logging import shown_url, without_locals
 
 
 @attrs.frozen
@@ -78,6 +78,7 @@ class ClientCredentials:
         return data
 
     @classmethod
+    @without_locals
     def from_dict(cls, data: Mapping[str, Any]) -> ClientCredentials:
         """The inverse of `to_dict`. `session_id` is read from the token, not from `data`.
 

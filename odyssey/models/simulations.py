@@ -6,7 +6,7 @@ import enum
 
 import attrs
 
-from odyssey._logging import redacted
+from odyssey._logging import redacted, without_locals
 from odyssey.models.fields import Fields, wrong_answer
 from odyssey.models.recordings import Recording
 
@@ -110,6 +110,7 @@ class SimulationJobDetail:
     estimated_wait_minutes: float | None = None
 
     @classmethod
+    @without_locals
     def from_json(cls, value: object) -> SimulationJobDetail:
         fields = Fields.read(value, "the simulation")
         return cls(

@@ -9,6 +9,7 @@ from functools import partial
 import attrs
 import requests
 
+from odyssey._logging import Secret
 from odyssey._rest.answer import Answer, error_from_answer
 from odyssey._rest.client import RETRIED_STATUSES, HttpClient
 from odyssey._runtime.deadline import Deadline
@@ -87,7 +88,7 @@ class Body:
         self._response.close()
 
 
-def url_of(recording: Recording, name: str) -> str:
+def url_of(recording: Recording, name: str) -> Secret:
     """The address of an artifact.
 
     Raises:
@@ -99,7 +100,7 @@ def url_of(recording: Recording, name: str) -> str:
             f"recording {recording.stream_id} has no {name}, or not yet: "
             f"recordings.wait(stream_id, artifacts=({name!r},)) waits for it"
         )
-    return url
+    return Secret(url)
 
 
 class Artifact:

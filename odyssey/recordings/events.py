@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TypedDict, cast
 
+from odyssey._logging import without_locals
 from odyssey.errors import OdysseyServerError
 from odyssey.models.fields import kind
 
@@ -29,6 +30,7 @@ class RecordingEvent(TypedDict, total=False):
     frame: int
 
 
+@without_locals
 def parse_events(body: bytes, subject: str) -> list[RecordingEvent]:
     """Parses a log in JSON lines; blank lines are skipped.
 

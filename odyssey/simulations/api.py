@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from odyssey._checks import check_count, check_text, check_timeout, check_wait, path_segment
-from odyssey._logging import redacted
+from odyssey._logging import Secret, redacted, without_locals
 from odyssey._progress import progress_bar
 from odyssey._rest.client import HttpClient
 from odyssey._rest.pages import paginate_unique
@@ -60,6 +60,7 @@ class Simulations:
         self._timeout = timeout
         self._check_open = check_open
 
+    @without_locals
     def submit(
         self,
         *,
@@ -97,7 +98,7 @@ class Simulations:
         elif scripts is not None:
             body["scripts"] = _prepare_scripts(scripts, portrait)
         else:
-            body["script_url"] = _check_script_url(script_url)
+            body["script_url"] = Secret(_check_script_url(script_url))
         if bypass_prompt_expansion is not None:
             body["bypass_vlm_expansion"] = bool(bypass_prompt_expansion)
         self._check_open()

@@ -11,6 +11,7 @@ import pytest
 
 from odyssey import Odyssey, OdysseyAuthError, OdysseyError
 from odyssey._live import telemetry
+from odyssey._logging import Secret
 from odyssey._rest.client import HttpClient
 from odyssey.emulator import Emulator, faults
 from tests.support.helpers import wait_until
@@ -69,11 +70,11 @@ def test_what_is_told(telling: Odyssey, emulator: Emulator) -> None:
 def test_nothing_secret_is_told(telling: Odyssey, emulator: Emulator) -> None:
     use(telling)
     session_id = telling.current_session_id
-    bearer, _ = telling._http._token or ("", 0)
+    bearer, _ = telling._http._token or (Secret(""), 0)
     telling.close()
     told = json.dumps(emulator.telemetry)
     connection = emulator.connections[0]
-    secrets = [PROMPT, emulator.api_key, bearer, session_id, *connection.streams]
+    secrets = [PROMPT, emulator.api_key, bearer.reveal(), session_id, *connection.streams]
     assert all(secrets)
     assert not [secret for secret in secrets if secret and secret in told]
     assert emulator.api_key[4:10] not in told
@@ -131,7 +132,7 @@ def test_a_refused_key_is_not_tried_again_and_again() -> None:
         return Reply({"detail": "no"}, 401)
 
     with TinyServer(answer) as server:
-        told = telemetry.Telemetry(HttpClient(server.url, lambda: "ody_key"), enabled=True)
+        told = telemetry.Telemetry(HttpClient(server.url, lambda: Secret("ody_key")), enabled=True)
         told.record("error", call="connect", error="OdysseyAuthError")
         wait_until(lambda: threads() == [])
         for _ in range(3):
@@ -144,7 +145,9 @@ def test_a_refused_key_is_not_tried_again_and_again() -> None:
 
 def posting(answer: Callable[[Request], Reply | None]) -> tuple[TinyServer, telemetry.Telemetry]:
     server = TinyServer(answer)
-    return server, telemetry.Telemetry(HttpClient(server.url, lambda: "ody_key"), enabled=True)
+    return server, telemetry.Telemetry(
+        HttpClient(server.url, lambda: Secret("ody_key")), enabled=True
+    )
 
 
 @pytest.mark.timing
@@ -177,7 +180,9 @@ def test_recording_never_waits_and_the_line_is_bounded() -> None:
 
 
 def test_one_that_was_never_used_ends_at_once() -> None:
-    told = telemetry.Telemetry(HttpClient("http://localhost", lambda: "ody_key"), enabled=True)
+    told = telemetry.Telemetry(
+        HttpClient("http://localhost", lambda: Secret("ody_key")), enabled=True
+    )
     told.finish()
     told.join()
     told.record("connected")

@@ -294,6 +294,6 @@ def test_the_exchange_of_the_key(
     emulator.faults.revoke_tokens()
     http.get("/regions", soon(), "could not")
     assert "a cached bearer token was refused" in caplog.text
-    for secret in (emulator.api_key, token, http.bearer(soon())):
+    for secret in (emulator.api_key, token.reveal(), http.bearer(soon()).reveal()):
         assert secret not in caplog.text
         assert secret not in repr(http)

@@ -9,6 +9,7 @@ import logging
 import secrets
 import traceback
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -119,6 +120,17 @@ class Shown(logging.Handler):
             for value in vars(one).values():
                 if type(value).__module__.startswith(("requests", "websockets")):
                     self.add(where, getattr(value, "__dict__", None))
+            for frame, _ in traceback.walk_tb(one.__traceback__):
+                self.frame(frame)
+
+    def frame(self, frame: FrameType) -> None:
+        """What `pytest -l` and error trackers show: local variables, and what these consist of."""
+        if str(frame.f_globals.get("__name__")).startswith("tests."):
+            return  # of the user, who knows the secrets
+        for name, value in frame.f_locals.items():
+            where = f"{name!r} in {frame.f_code.co_qualname} of {frame.f_globals.get('__name__')}"
+            for shown in (value, getattr(value, "__dict__", None)):
+                self.texts.append((where, repr(shown)))
 
     def leaks(self, secrets: Secrets) -> list[str]:
         found = []

@@ -14,6 +14,7 @@ import attrs
 import pytest
 import requests
 
+from odyssey._logging import Secret
 from odyssey._rest import client as _http
 from odyssey._rest.client import HttpClient
 from odyssey._runtime.deadline import Deadline
@@ -165,7 +166,7 @@ def make() -> Iterator[Make]:
     made: list[HttpClient] = []
 
     def make(url: str, key: str = KEY) -> HttpClient:
-        made.append(HttpClient(url, lambda: key))
+        made.append(HttpClient(url, lambda: Secret(key)))
         return made[-1]
 
     yield make
