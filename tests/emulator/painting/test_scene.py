@@ -81,7 +81,14 @@ class TestFrameNumber:
             assert read_frame_number(painted) == number
 
     @pytest.mark.parametrize("codec", ["libvpx", "libx264"])
-    @pytest.mark.parametrize("size", [PORTRAIT, LANDSCAPE, (480, 832)])
+    @pytest.mark.parametrize(
+        "size",
+        [
+            PORTRAIT,
+            pytest.param(LANDSCAPE, marks=pytest.mark.slow),
+            pytest.param((480, 832), marks=pytest.mark.slow),
+        ],
+    )
     def test_survives_coding_at_a_low_rate(self, codec: str, size: tuple[int, int]) -> None:
         scene = Scene("A fox runs through the forest, snow", *size)
         scene.interact("A rocket in space", 0.3)
@@ -279,7 +286,16 @@ class TestScene:
         assert read_frame_number(rgb(scene.paint(5, 0.2))) == 5
         assert read_frame_number(rgb(scene.paint(20, 1.0))) == 20
 
-    @pytest.mark.parametrize("action", ["sleeps", "runs", "jumps", "dances", "flies"])
+    @pytest.mark.parametrize(
+        "action",
+        [
+            "runs",
+            *(
+                pytest.param(action, marks=pytest.mark.slow)
+                for action in ("sleeps", "jumps", "dances", "flies")
+            ),
+        ],
+    )
     def test_every_figure_can_be_painted(self, action: str) -> None:
         for subject in FIGURES:
             scene = Scene(f"a {subject}", 240, 432)
