@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Protocol
 from odyssey._logging import redacted
 from odyssey._protocol import messages
 from odyssey._protocol.replies import PendingReplies, Request
+from odyssey._rtc.late_start import LateStart
 from odyssey._rtc.peer import Peer
 from odyssey._rtc.signaling import Signaling
 from odyssey._rtc.silence import SilenceWatch
@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until a start is sent again that the stream of a start before stood in the way of.
 START_PAUSE = 0.1
-#: Seconds after which the answer to a start that gave up is taken for lost.
-LATE_START_GRACE = 2.0
 
 
 #: Gets the stream of a start, the acknowledged prompt of an interaction.
@@ -65,11 +63,7 @@ class Conversation:
         self._pending: PendingReplies[_Waiter] = PendingReplies()
         self._peer: Peer | None = None
         self._signaling: Signaling | None = None
-        # Whether a start gave up whose stream nobody wants, and whether that was told to end.
-        self._unowned = False
-        self._unowned_ends = False
-        self._gave_up_at = 0.0  # `time.monotonic()`
-        self._late_answer = asyncio.Event()
+        self._late_start = LateStart()
 
     @property
     def stream_id(self) -> str | None:
@@ -118,23 +112,21 @@ class Conversation:
             bypass_prompt_expansion=bypass_prompt_expansion,
         )
         while True:
-            unowned = self._unowned
+            before = self._late_start.is_in_the_way
             try:
                 started = await self._request(
                     Request.START, prompt, message, image is not None, end_if_late
                 )
             except OdysseyStreamError as exc:
                 # The stream that is in the way may be that of a start that gave up.
-                if exc.reason != "invalid_state" or not (unowned or self._unowned):
+                if exc.reason != "invalid_state" or not (before or self._late_start.is_in_the_way):
                     raise
             else:
                 assert isinstance(started, LiveStream)
                 return started
             # Its answer, once its stream is over, could be taken for that of this start.
-            grace = self._gave_up_at + LATE_START_GRACE - time.monotonic()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._late_answer.wait(), max(0.0, grace))
-            self._end_unowned()
+            await self._late_start.answer()
+            self._end_late_start()
             await asyncio.sleep(START_PAUSE)
 
     async def interact(self, prompt: str, stream: LiveStream | None = None) -> str:
@@ -184,9 +176,7 @@ class Conversation:
         except asyncio.CancelledError:
             self._pending.abandon(entry, unwanted=end_if_late)
             if end_if_late:
-                self._unowned, self._unowned_ends = True, False
-                self._gave_up_at = time.monotonic()
-                self._late_answer.clear()
+                self._late_start.gave_up()
             raise
         except OdysseyError:
             if not waiter.done():
@@ -242,14 +232,14 @@ class Conversation:
         else:
             self._stream_error(redacted(message.reason), redacted(message.message))
 
-    def _end_unowned(self) -> None:
+    def _end_late_start(self) -> None:
         """Ends the stream of a start that gave up. Nobody waits for the reply."""
         peer, _ = self._require_open("end_stream")
-        if self._unowned_ends:
+        if self._late_start.is_ended:
             return
         message = messages.interactive_stream_end()
         if peer.can_send(message):
-            self._unowned_ends = True
+            self._late_start.ended()
             # Its reply ends no stream that runs later: none has this id.
             self._pending.sent(Request.END, None, None, stream_id="")
             peer.send(message)
@@ -268,10 +258,10 @@ class Conversation:
         assert entry is not None
         if entry.unwanted:
             logger.info("stream %s started too late: it is ended again", message.stream_id)
-            self._late_answer.set()
-            self._end_unowned()
+            self._late_start.answered()
+            self._end_late_start()
             return
-        self._unowned = False
+        self._late_start.forget()
         prompt = entry.prompt if message.applied_prompt is None else message.applied_prompt
         stream = LiveStream(message.stream_id, prompt, time.monotonic())
         self.stream, self.applied_prompt = stream, prompt
