@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that `stop` waits for the thread, which is in the middle of a picture at most.
+#: Seconds that `stop` waits for the thread, which finishes one picture at most.
 JOIN_TIMEOUT = 1.0
-#: What is left of the time that a client's `close` may take.
+#: The same for a client's `close`, whose own time is bounded.
 CLOSE_JOIN_TIMEOUT = 0.1
 
 
 class Preview:
-    """What `preview()` gives: live video in the cell, painted by a thread of its own.
+    """Live video in a notebook's cell, updated by a thread of its own; made by `preview()`.
 
-    It ends with the stream or the connection, or when it is stopped; its last picture stays. A
-    context manager: stops on the way out. Safe to share between threads.
+    It ends with the stream or the connection, or with `stop`; the last picture stays. As a context
+    manager, it stops on exit. Safe to share between threads.
 
     Example:
         ```python
@@ -51,16 +51,16 @@ class Preview:
 
     @property
     def is_running(self) -> bool:
-        """Whether it still shows what comes."""
+        """Whether it still shows new frames."""
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Ends it; the stream goes on. Idempotent."""
+        """Ends the preview; the stream goes on. Idempotent."""
         self.end()
         self.join(JOIN_TIMEOUT)
 
     def end(self) -> None:
-        """As `stop`, without waiting for the thread."""
+        """Ends the preview without waiting for its thread."""
         self._stopped.set()
         self._queue.close()
 
@@ -77,7 +77,7 @@ class Preview:
         return f"<Preview {'running' if self.is_running else 'over'}>"
 
     def _ipython_display_(self) -> None:
-        """Nothing more: a cell that ends with `preview()` shows the video already."""
+        """Shows nothing: a cell that ends with `preview()` shows the video already."""
 
     def _run(self) -> None:
         try:
@@ -86,7 +86,7 @@ class Preview:
                 if self._stopped.wait(self._pause):
                     break
         except OdysseyError as exc:
-            # The program hears of it where it reads frames or steers.
+            # The program gets the error where it reads frames or calls the client.
             logger.debug("the preview ended: %s", exc)
         except Exception:
             logger.exception("the preview failed, and has ended")
@@ -94,7 +94,7 @@ class Preview:
             self._queue.close()
 
     def _picture(self, frame: VideoFrame) -> dict[str, str]:
-        """The frame as a notebook takes it."""
+        """Returns the frame in the formats that a notebook displays."""
         width = self._width or frame.width // 2
         image, buffer = frame.to_image(), io.BytesIO()
         image.thumbnail((width, image.height))
@@ -106,7 +106,7 @@ class Preview:
 
 
 class Previews:
-    """A client's preview: one at a time, so that a cell that is run again replaces its own."""
+    """Keeps one preview for a client, so that a cell that is run again replaces its own."""
 
     def __init__(self, live: LiveClient) -> None:
         self._live = live
@@ -124,7 +124,7 @@ class Previews:
                 "there is nothing to preview: no stream runs; start one first",
                 reason="invalid_state",
             )
-        # A pause of the stream doesn't end it: no timeout.
+        # No timeout: a pause of the stream doesn't end the preview.
         queue = self._live.fanout.subscribe(1, "drop_oldest", None)
         try:
             preview = Preview(queue, width, fps)
@@ -138,7 +138,7 @@ class Previews:
         return preview
 
     def close(self) -> None:
-        """Ends it with the client."""
+        """Ends the preview when the client closes."""
         with self._lock:
             preview, self._current = self._current, None
         if preview is not None:
@@ -147,7 +147,11 @@ class Previews:
 
 
 def _cell() -> Callable[[dict[str, str]], object]:
-    """A place in the output of the cell that runs; returns what changes the picture there."""
+    """Makes an output in the running cell, and returns the function that updates its picture.
+
+    Raises:
+        OdysseyError: The program doesn't run in a notebook.
+    """
     ipython: Any = sys.modules.get("IPython")  # a kernel has it loaded
     shell = None if ipython is None else ipython.get_ipython()
     if getattr(shell, "kernel", None) is None:

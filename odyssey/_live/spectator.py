@@ -1,4 +1,4 @@
-"""Watching a stream that somebody else broadcasts."""
+"""Watches a stream that somebody else broadcasts."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from odyssey._rtc.spectator import Spectator
     from odyssey._runtime.portal import Portal
 
-#: Seconds for connecting, and for a frame, where the caller names none.
+#: Seconds for connecting, and for waiting for a frame, unless the caller gives a timeout.
 DEFAULT_TIMEOUT = 30.0
-#: Seconds for telling the service on leaving, then for closing the peer, then for each thread.
+#: Seconds of `disconnect` for the request to the service, for closing the peer, for each thread.
 LEAVE_TIMEOUT = 0.8
 CLOSE_TIMEOUT = 0.8
 JOIN_TIMEOUT = 0.4
@@ -46,8 +46,8 @@ def connect_to_stream(
 ) -> SpectatorConnection:
     """Watches a stream that was started with `broadcast=True`; needs no API key.
 
-    Returns when the media connection is up; the first picture comes with the next key frame, which
-    is asked for.
+    Returns when the media connection is up. It requests a key frame, which brings the first
+    picture.
 
     Args:
         webrtc_url: `BroadcastInfo.webrtc_url`.
@@ -56,7 +56,7 @@ def connect_to_stream(
             frames and delays nothing.
         on_disconnected: Called once, when the stream has ended, was lost, or was left.
         debug: Logs at DEBUG to stderr.
-        timeout: Seconds for connecting, and what the queue's methods wait; 30 without one.
+        timeout: Seconds for connecting, and the default timeout of the queue's methods; 30 if None.
 
     Raises:
         ValueError, TypeError: An argument is wrong; nothing was sent.
@@ -89,10 +89,10 @@ def connect_to_stream(
 
 
 class SpectatorConnection:
-    """A stream that is being watched: what `connect_to_stream` returns.
+    """A stream that is being watched; returned by `connect_to_stream`.
 
-    A context manager: leaves on the way out. All of it may be used from any thread. Closes the
-    connection, with a `ResourceWarning`, when neither it nor its `frames` is referenced any more.
+    As a context manager, it disconnects on exit. Safe to share between threads. When neither it nor
+    its `frames` is referenced any more, the connection is closed with a `ResourceWarning`.
 
     Example:
         ```python
@@ -106,14 +106,16 @@ class SpectatorConnection:
         self._session = session
         self._frames = FrameQueue(timeout=timeout)
         session.frames = weakref.ref(self._frames)
-        # This connection holds the queue, and so do those who read it: it goes last. The end of
-        # the program is no neglect: `close_at_exit` sees to that.
+        # This object and whoever reads the frames refer to the queue, so the queue is collected
+        # last. At the end of the program `close_at_exit` closes the session, without a warning.
         weakref.finalize(self._frames, session.dropped).atexit = False
 
     @property
     def frames(self) -> FrameQueue:
-        """The stream's frames. Iteration stops at its end, and raises `OdysseyConnectionError` if
-        the connection was lost. Their `stream_id` and `prompt` are None.
+        """The stream's frames, whose `stream_id` and `prompt` are None.
+
+        Iteration stops at the end of the stream, and raises `OdysseyConnectionError` if the
+        connection was lost.
 
         Example:
             ```python
@@ -128,7 +130,7 @@ class SpectatorConnection:
         return self._session.is_connected
 
     def disconnect(self) -> None:
-        """Leaves the stream and frees everything. Idempotent; never raises; at most 3 s."""
+        """Leaves the stream and frees everything, in at most 3 s. Idempotent; never raises."""
         self._session.close()
 
     def __enter__(self) -> SpectatorConnection:
@@ -156,7 +158,7 @@ class SpectatorSession:
     """The WHEP session, its media thread and its callbacks. The media thread keeps it alive.
 
     Attributes:
-        frames: Gives the queue that frames go to, while somebody holds it.
+        frames: Returns the queue for the frames, or None when nobody refers to it any more.
     """
 
     def __init__(self, address: WhepAddress, handlers: Handlers) -> None:
@@ -177,7 +179,7 @@ class SpectatorSession:
 
     @property
     def is_connected(self) -> bool:
-        """Not in a forked child, which has no part in it."""
+        """Whether the stream is being received; False in a forked child."""
         return self._connected and self._fork_guard.is_here
 
     def described(self) -> str:
@@ -185,7 +187,7 @@ class SpectatorSession:
         return f"<SpectatorConnection {shown_url(self._url)} {state}>"
 
     def open(self, deadline: Deadline) -> None:
-        """Returns when the media connection is up."""
+        """Connects; returns when the media connection is up."""
         load("odyssey._rtc.spectator")
         from odyssey._rtc.spectator import Spectator
         from odyssey._runtime.portal import Portal
@@ -199,7 +201,7 @@ class SpectatorSession:
             spectator.offer,
             servers,
             deadline=deadline,
-            waiting_for=lambda: "the addresses of this machine were not found out in time",
+            waiting_for=lambda: "this machine's addresses were not gathered in time",
         )
         answer = self._whep.join(offer, deadline)
         loop.call(
@@ -213,20 +215,20 @@ class SpectatorSession:
         )
 
     def abandon(self) -> None:
-        """Connecting failed: nothing of it stays, and nobody is told."""
+        """Cleans up after a failed `open`, without calling `on_disconnected`."""
         with self._state:
             self._over = True
         self.close()
 
     def begin_closing(self) -> Future[None] | None:
-        """Begins to close the peer, without waiting for it; for the end of the program."""
+        """Begins to close the peer at the end of the program, without waiting for it."""
         if self._loop is not None and self._spectator is not None and self._fork_guard.is_here:
             with contextlib.suppress(OdysseyError):
                 return self._loop.submit(self._spectator.close)
         return None
 
     def close(self) -> None:
-        """Idempotent; never raises. A second caller waits for the first."""
+        """Closes everything. Idempotent; never raises. A second caller waits for the first."""
         if not self._fork_guard.is_here:
             return
         with self._state:
@@ -256,7 +258,7 @@ class SpectatorSession:
         if self.is_connected:
             close_dropped(self.close, self.described(), self)
 
-    # What the media thread reports (SpectatorListener).
+    # Called on the media thread (SpectatorListener).
 
     def began(self) -> None:
         with self._state:
@@ -272,7 +274,7 @@ class SpectatorSession:
             self._callbacks.frame(frame)
 
     def ended(self, failure: OdysseyError | None) -> None:
-        """The stream is over for us, for whatever reason. Once."""
+        """Notes that the stream is over, for whatever reason; only the first call counts."""
         with self._state:
             if self._over:
                 return
@@ -290,7 +292,7 @@ class SpectatorSession:
             frames.set_state(state, failure)
 
     def torn_down(self) -> None:
-        """The peer is closed: after the stream's own end nobody need call `disconnect`."""
+        """Frees the rest when the peer is closed, as `disconnect` need not be called after that."""
         self._whep.close()
         if self._loop is not None:
             self._loop.stop(0)

@@ -1,5 +1,6 @@
-"""Opt-in telemetry: which calls were made and which errors they ended with; nothing of their
-arguments, and so no part of a key, a token, an address or a prompt.
+"""Opt-in telemetry: the names of calls and of the errors they raised.
+
+Arguments are never sent, and so no part of a key, a token, an address or a prompt.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from odyssey.errors import OdysseyAuthError, OdysseyError
 
 logger = logging.getLogger(__name__)
 
-#: Events that wait; more are thrown away.
+#: The most events that wait; further ones are dropped.
 MOST_WAITING = 100
-#: Seconds in which events are collected before they are sent together.
+#: Seconds for which events are collected before they are sent together.
 COLLECTING = 0.5
-#: Seconds for sending, and for the last of it when the client is closed.
+#: Seconds for one request, and for the last one when the client is closed.
 SEND_TIMEOUT = 2.0
 LAST_SEND_TIMEOUT = 0.3
 
@@ -36,7 +37,7 @@ _Event = dict[str, str | float]
 class Telemetry:
     """Sends events from a daemon thread. `record` never blocks and never raises.
 
-    The thread starts with the first event, and ends with `finish`, or when the service refuses.
+    The thread starts with the first event. It ends after `finish`, or when the service refuses.
     """
 
     def __init__(self, http: HttpClient, *, enabled: bool) -> None:
@@ -44,13 +45,18 @@ class Telemetry:
         self._enabled = enabled
         self._fork_guard = ForkGuard()
         self._events: queue.Queue[_Event | None] = queue.Queue(MOST_WAITING)
-        self._starting = threading.Lock()  # held for as long as it takes to start the thread
+        self._starting = threading.Lock()  # held only while the thread is being started
         self._thread: threading.Thread | None = None
         self._finishing = threading.Event()
         self._end = Deadline.after(0)
 
     def record(self, event: str, **facts: str | float) -> None:
-        """`facts` are names of this package's calls and classes, and numbers; nothing else."""
+        """Queues an event.
+
+        Args:
+            event: Its name.
+            facts: Names of this package's calls and classes, and numbers; nothing else.
+        """
         if not (self._enabled and self._fork_guard.is_here) or self._finishing.is_set():
             return
         with contextlib.suppress(queue.Full):
@@ -63,14 +69,14 @@ class Telemetry:
                 self._thread.start()
 
     def finish(self) -> None:
-        """What waits is sent yet, in a moment; nothing more is taken."""
+        """Takes no more events, and lets the thread send the waiting ones and end."""
         self._end = Deadline.after(LAST_SEND_TIMEOUT)
         self._finishing.set()
         with contextlib.suppress(queue.Full):
             self._events.put_nowait(None)
 
     def join(self) -> None:
-        """Waits for the thread, at most until `LAST_SEND_TIMEOUT` after `finish`."""
+        """Waits for the thread, at most `LAST_SEND_TIMEOUT` seconds after `finish`."""
         if self._thread is not None:
             self._thread.join(self._end.remaining())
 
@@ -88,7 +94,7 @@ class Telemetry:
                 return
 
     def _send(self, events: list[_Event]) -> bool:
-        """False: it is no use to go on."""
+        """Sends the events; returns False when further ones need not be sent."""
         if not events:
             return True
         seconds = LAST_SEND_TIMEOUT if self._finishing.is_set() else SEND_TIMEOUT
@@ -127,7 +133,11 @@ R = TypeVar("R")
 def reported(
     done: str | None,
 ) -> Callable[[Callable[Concatenate[S, P], R]], Callable[Concatenate[S, P], R]]:
-    """Records that a method returned (event `done`; None: it isn't told) or what it raised."""
+    """Decorates a method: records that it returned, or the class of the error that it raised.
+
+    Args:
+        done: The event's name when it returns; None records errors only.
+    """
 
     def decorate(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
         @functools.wraps(method)

@@ -23,10 +23,10 @@ _OPERATION = "could not watch the stream"
 
 @attrs.frozen
 class WhepAddress:
-    """Where a broadcast can be watched, and the token for it.
+    """The address of a broadcast, and its spectator token.
 
     Raises:
-        ValueError, TypeError: The address or the token can't be right; the text says why.
+        ValueError, TypeError: The address or the token is not valid; the text says why.
     """
 
     url: str = attrs.field(repr=shown_url)
@@ -63,14 +63,14 @@ class WhepAddress:
 
     @property
     def endpoint(self) -> str:
-        """Where to post an offer, without the token."""
+        """The URL to post an offer to, without the token."""
         parts = urlsplit(self.url)
         path = parts.path.rstrip("/") + "/whep"
         return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
 class WhepSession:
-    """The HTTP side of watching one broadcast. Blocks; used in the caller's threads."""
+    """The HTTP requests for watching one broadcast. They block, in the caller's thread."""
 
     def __init__(self, address: WhepAddress) -> None:
         self.address = address
@@ -78,7 +78,7 @@ class WhepSession:
         self._location: str | None = None
 
     def ice_servers(self, deadline: Deadline) -> list[IceServer]:
-        """Gets the ICE servers that the service names; empty if that fails."""
+        """Gets the service's ICE servers; an empty list if that fails."""
         return ice_servers(self._http, self.address.origin, deadline)
 
     def join(self, offer: str, deadline: Deadline) -> str:
@@ -87,7 +87,8 @@ class WhepSession:
         Raises:
             OdysseyAuthError: The token was refused.
             OdysseyNotFoundError: There is no such stream.
-            OdysseyAPIError, OdysseyUsageError, OdysseyConnectionError: It failed otherwise.
+            OdysseyAPIError, OdysseyUsageError, OdysseyConnectionError: It failed for another
+                reason.
         """
         answer = self._http.request(
             *("POST", self.address.endpoint, deadline, _OPERATION),
@@ -97,8 +98,8 @@ class WhepSession:
         ).without(self.address.token)
         if answer.status in (401, 403):
             raise OdysseyAuthError(
-                f"{_OPERATION}: the spectator token was refused (HTTP {answer.status}); it goes "
-                "with one broadcast, as long as that lasts",
+                f"{_OPERATION}: the spectator token was refused (HTTP {answer.status}); it is "
+                "valid for one broadcast, until that ends",
                 status=answer.status,
             )
         raise_for_status(answer, _OPERATION)
@@ -108,16 +109,14 @@ class WhepSession:
         sdp = answer.body.decode("utf-8", "replace")
         if not sdp.startswith("v=0"):
             raise OdysseyServerError(
-                f"{_OPERATION}: the answer is no SDP (HTTP {answer.status}, "
+                f"{_OPERATION}: the answer is not SDP (HTTP {answer.status}, "
                 f"{answer.headers.get('Content-Type', 'no content type')})",
                 status=answer.status,
             )
         return sdp
 
     def leave(self, deadline: Deadline) -> None:
-        """Ends the session at the service, if there is one; a second call does nothing. Never
-        raises.
-        """
+        """Ends the session at the service, if there is one. Idempotent; never raises."""
         location, self._location = self._location, None
         if location is None:
             return
@@ -136,7 +135,7 @@ class WhepSession:
 
 
 def _resolved(base: str, location: str) -> str | None:
-    """The session's address; None if it is no http(s) address."""
+    """Returns the session's URL; None if it is not http or https."""
     try:
         url = urljoin(base, location)
         return url if urlsplit(url).scheme in ("http", "https") else None

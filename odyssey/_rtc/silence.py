@@ -1,4 +1,4 @@
-"""Notices that no video comes any more. ICE takes half a minute to say so, with no word before."""
+"""Notices when video stops. ICE takes half a minute to report it, and gives no sign before."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ import asyncio
 import time
 from collections.abc import Callable
 
-#: Seconds that the first video may take where none came before: some services send nothing between
-#: streams, and say that one has started while its first picture is still being made.
+#: Seconds that the first video may take when none is flowing: some services send nothing between
+#: streams, and report the start of one while its first picture is still being made.
 FIRST_VIDEO = 10.0
-#: Seconds between two looks, at most; a twentieth of the patience if that is less. So much later
-#: than asked for may the silence be noticed.
+#: The longest interval between two checks in seconds; a twentieth of the patience if that is less.
+#: Silence is noticed at most this much later than asked for.
 LONGEST_INTERVAL = 0.1
-#: Intervals that a look counts for, at most.
+#: The most intervals that one check counts for.
 COUNTED = 5
 
 
 class SilenceWatch:
-    """While it is on: calls `lost` once when no video has come for `patience` seconds.
+    """Calls `lost` once when no video has come for `patience` seconds since `start`.
 
     Used on the media thread only.
 
-    patience: None waits for ever.
-    last_heard: `time.monotonic()` seconds of the last packet of video, or None before the first.
-        Packets, not pictures: while packets come the peer lives, and a lost one is being repaired.
+    Args:
+        patience: Seconds; None never gives up.
+        last_heard: Returns when the last packet of video came, in `time.monotonic()` seconds, or
+            None before the first. Packets count, not pictures: while packets come, the peer lives
+            and a lost packet is being repaired.
+        lost: Gets the reason as text.
     """
 
     def __init__(
@@ -36,13 +39,13 @@ class SilenceWatch:
         self._last_heard = last_heard
         self._lost = lost
         self._timer: asyncio.TimerHandle | None = None
-        self._heard: float | None = None  # what `last_heard` said at the last look
+        self._heard: float | None = None  # the result of `last_heard` at the last check
         self._looked = 0.0
         self._silent = 0.0
         self._allowed = 0.0
 
     def start(self) -> None:
-        """Video is due from now on."""
+        """Expects video from now on."""
         self.stop()
         if self._patience is None:
             return
@@ -53,7 +56,7 @@ class SilenceWatch:
         self._look_later(self._patience)
 
     def stop(self) -> None:
-        """None is due. Idempotent."""
+        """Expects no more video. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -66,8 +69,8 @@ class SilenceWatch:
 
     def _look(self, patience: float, interval: float) -> None:
         now, heard = time.monotonic(), self._last_heard()
-        # A process that was stopped, or whose machine slept, looks late: meanwhile it could not
-        # hear what may be waiting in the socket. So a look counts for a few intervals at most.
+        # In a process that was stopped, or whose machine slept, the check is late, and packets may
+        # be waiting in the socket. So a check counts for a few intervals at most.
         passed = min(now - self._looked, COUNTED * interval)
         self._looked = now
         if heard is not None and heard != self._heard:

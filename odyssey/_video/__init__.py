@@ -1,1 +1,1 @@
-"""Video with av, without a network: decoded pictures, conversion, reading and writing files."""
+"""Video through PyAV, without a network: decoded pictures, conversion, and video files."""

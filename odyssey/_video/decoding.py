@@ -1,4 +1,4 @@
-"""Decoding a video from a key frame on, with every frame's number."""
+"""Decodes a video from a key frame on, and numbers its frames."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class IndexMismatch:
-    """Says in which way what came out isn't what the index says.
+    """How the decoded frames differ from the file's index.
 
     Attributes:
-        is_damage: The file is cut short or damaged; else frames are missing or unknown.
+        text: The difference, for an error.
+        is_damage: Whether the file is cut short or damaged; otherwise the index itself is wrong.
     """
 
     text: str
@@ -34,13 +35,13 @@ Numbered = tuple[int, VideoFrame]
 
 
 class Decoding:
-    """Runs the decoder through packets that follow each other, from a key frame on.
+    """Decodes consecutive packets, from a key frame on.
 
-    Without an index they are those from the beginning of the file, and frames are counted.
+    Without an index they begin at the beginning of the file, and the frames are counted.
 
     Attributes:
         first: The number of the first frame that can be decoded.
-        fed: The number of the frame, in decoding order, whose packet comes next.
+        fed: The number, in decoding order, of the frame whose packet comes next.
     """
 
     def __init__(self, packets: Iterator[VideoPacket], index: FrameIndex | None) -> None:
@@ -50,10 +51,10 @@ class Decoding:
         self._frames = self._counted() if index is None else self._numbered(self._head(index))
 
     def frame(self, number: int) -> VideoFrame | IndexMismatch | None:
-        """Decodes up to this frame.
+        """Decodes up to the frame with this number.
 
         Returns:
-            The frame; why it can't be had in this way; or None at the end of the file.
+            The frame; an `IndexMismatch` if it can't be reached; None at the end of the file.
         """
         for item in self._frames:
             if isinstance(item, IndexMismatch):
@@ -68,7 +69,7 @@ class Decoding:
         return self._why_not(number)
 
     def _why_not(self, number: int) -> IndexMismatch | None:
-        """The file has ended before the frame."""
+        """Returns why the file ended before the frame; None without an index to expect it by."""
         if self._index is None:
             return None
         if self.fed < self._index.count:
@@ -89,12 +90,13 @@ class Decoding:
             yield IndexMismatch("there is no frame in it", is_damage=True)
 
     def _head(self, index: FrameIndex) -> list[VideoPacket] | None:
-        """The key frame, those that follow it but are shown before it, and the first shown later.
+        """Reads the key frame, the leading frames, and the first frame that is shown after it.
 
-        Those between need frames before the key frame to be decoded: they are skipped, but count.
+        Leading frames follow the key frame in the file and are shown before it. To decode them one
+        needs frames before the key frame, so they are skipped, but counted.
 
         Returns:
-            None if the packets don't begin with a key frame that the index has.
+            The packets; None if they don't begin with a key frame of the index.
         """
         key = next(self._packets, None)
         place = None if key is None else index.before(key.pos, key.dts)
@@ -112,7 +114,7 @@ class Decoding:
 
     def _numbered(self, head: list[VideoPacket] | None) -> Iterator[Numbered | IndexMismatch]:
         if head is None:
-            yield IndexMismatch("it does not go on where its index says")
+            yield IndexMismatch("its packets are not where its index says")
             return
         begin = head[0].pts
         assert begin is not None
@@ -120,7 +122,7 @@ class Decoding:
         for packet in itertools.chain(head, self._packets):
             if packet.size and not packet.is_discard:
                 if packet.pts is None:
-                    yield IndexMismatch(f"frame {self.fed} has no time")
+                    yield IndexMismatch(f"frame {self.fed} has no timestamp")
                     return
                 self.fed += 1
                 if packet.pts >= begin:
@@ -133,7 +135,7 @@ class Decoding:
                 if number is not None:
                     yield number, frame
                 elif frame.pts is None or frame.pts >= begin:
-                    yield IndexMismatch("a frame came out that the index doesn't have")
+                    yield IndexMismatch("it has a frame that its index does not list")
                     return
 
     def _cut(self) -> IndexMismatch:

@@ -1,4 +1,4 @@
-"""A video file: frames by their number."""
+"""Reads frames of a video file by their numbers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from odyssey.errors import OdysseyError
 if TYPE_CHECKING:
     from odyssey._video.decoding import VideoPacket
 
-# A playlist or the like that names other files must not get them opened: no protocol is allowed.
+# No protocol is allowed, so that a playlist, which names other files, can't have them opened.
 _OPTIONS = {"protocol_whitelist": "none"}
-# Frames that are decoded rather than skipped: seeking costs about as much.
+# So many frames are decoded rather than skipped: seeking costs about as much.
 _NOT_WORTH_IT = 4
 
 
 class SeekableFile(Protocol):
-    """What a video is read from."""
+    """A file that a video is read from."""
 
     def read(self, most: int, /) -> bytes: ...
     def seek(self, offset: int, whence: int = 0, /) -> int: ...
@@ -37,7 +37,7 @@ class SeekableFile(Protocol):
 
 
 class _Guarded:
-    """Keeps what reading raises: libav turns it into an error of its own, or ignores it."""
+    """Keeps the exception of a failed read, which libav would replace by its own or ignore."""
 
     def __init__(self, file: SeekableFile) -> None:
         self._file = file
@@ -62,14 +62,17 @@ class _Guarded:
 
 
 class VideoFile:
-    """A video, opened; a context manager that closes the container, not the file. For one thread.
+    """An open video, to be used in one thread.
+
+    As a context manager, it closes the container on exit, not the file.
 
     Args:
-        name: How errors call it.
-        format: Of the container, as libav names it; None to find out.
+        file: Read from its beginning.
+        name: The file's name in errors.
+        format: libav's name of the container's format; None to detect it.
 
     Raises:
-        OdysseyError: It is empty, broken, or no video.
+        OdysseyError: The file is empty, broken, or not a video.
     """
 
     def __init__(self, file: SeekableFile, name: str, format: str | None = None) -> None:
@@ -111,9 +114,9 @@ class VideoFile:
     def frames(
         self, start: int, stop: int | None, step: int
     ) -> Iterator[tuple[int, av.VideoFrame]]:
-        """The frames with these numbers, in the order in which they are shown, with the numbers.
+        """Yields the frames with these numbers, each with its number, in display order.
 
-        What lies between is skipped by key frame where the file has an index.
+        Where the file has an index, frames in between are skipped up to the next key frame.
 
         Raises:
             OdysseyError: The file is broken.
@@ -128,7 +131,10 @@ class VideoFile:
             wanted += step
 
     def time_ms(self, frame: av.VideoFrame, number: int) -> int:
-        """When the frame is shown, in milliseconds; by its number where the file doesn't say."""
+        """Returns the frame's presentation time in milliseconds.
+
+        Without a timestamp in the file it is calculated from the number and the frame rate.
+        """
         if frame.pts is not None and frame.time_base is not None:
             return round(frame.pts * frame.time_base * 1000)
         rate = self._stream.average_rate
@@ -138,7 +144,7 @@ class VideoFile:
         if not self._container.streams.video:
             raise OdysseyError(f"{self._name} has no video in it")
         stream = self._container.streams.video[0]
-        # One thread gives the most frames for the work, and decodes nothing in advance.
+        # One thread takes the least CPU time a frame, and decodes nothing in advance.
         stream.codec_context.thread_count = 1
         return stream
 
@@ -146,7 +152,7 @@ class VideoFile:
         return self._index is not None and number >= self._index.count
 
     def _frame(self, number: int) -> av.VideoFrame | None:
-        """The next frame that is wanted; None at the end of the file."""
+        """Returns the frame with this number, which only grows; None at the end of the file."""
         while True:
             try:
                 if self._decoding is None or self._can_skip(self._decoding, number):
@@ -163,16 +169,19 @@ class VideoFile:
             self._decoding = None
 
     def _can_skip(self, decoding: Decoding, wanted: int) -> bool:
-        """Whether a key frame lies between what has been decoded and what is wanted."""
+        """Whether it pays to seek to a key frame between the last decoded and the wanted frame."""
         if self._index is None or not self._seekable:
             return False
         return self._index.key_for(wanted).before > decoding.fed + _NOT_WORTH_IT
 
     def _try_otherwise(self, mismatch: IndexMismatch | None) -> bool:
-        """Takes the next way, slower and surer: by key frame, from the beginning, by counting.
+        """Falls back from seeking to decoding from the beginning, then to counting frames.
 
         Args:
-            mismatch: Why the present way failed; None where libav said so.
+            mismatch: Why the present way failed; None if libav raised an error.
+
+        Returns:
+            False if there is no further way.
         """
         if self._index is None or self._file.failure is not None:
             return False
@@ -180,14 +189,14 @@ class VideoFile:
             self._seekable = False
             if self._sought:
                 return True
-        # What is damaged is so either way; but some files hold other frames than their index says.
+        # Counting doesn't help a damaged file, but it does help one with a wrong index.
         if mismatch is None or mismatch.is_damage:
             return False
         self._index = None
         return True
 
     def _decoding_for(self, wanted: int) -> Decoding:
-        """The decoder at a place from which the frame can be reached."""
+        """Starts decoding at a place from which the frame can be reached."""
         index = self._index
         within = wanted
         self._sought = True
@@ -215,14 +224,14 @@ class VideoFile:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        """Raises what reading the file raised, and errors of libav as ours."""
+        """Raises exceptions of the file as they were, and libav's errors as `OdysseyError`."""
         try:
             yield
         except Exception as exc:
             self._raise_failure()
             if isinstance(exc, FFmpegError):
                 raise OdysseyError(
-                    f"{self._name} is broken, or no video ({exc.strerror})"
+                    f"{self._name} is broken or not a video ({exc.strerror})"
                 ) from scrub(exc)
             raise
         self._raise_failure()

@@ -6,5 +6,5 @@ import os
 
 
 def libav_url(path: str | os.PathLike[str]) -> str:
-    """The path for `av.open`, which takes what has a colon in it for a URL: `12:30:00.mp4`."""
+    """Returns the path for `av.open`, which mistakes one with a colon (`12:30.mp4`) for a URL."""
     return f"file:{os.fspath(path)}"

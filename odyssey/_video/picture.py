@@ -1,4 +1,4 @@
-"""A decoded picture: YUV until somebody wants pixels, then converted in that one's thread."""
+"""A decoded picture, which stays YUV until a reader converts it in its own thread."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from odyssey._runtime.fork import ForkGuard
 from odyssey._video import swscale
 from odyssey.frames.frame import Array, ArrayPicture, array_shape
 
-# One reformatter a thread, kept: a new one for each frame would start threads of its own.
+# One reformatter for each thread: a new one for each frame would start threads of its own.
 _thread = threading.local()
 
 _AV_NAMES = {"gray8": "gray"}
 
 
 class DecodedPicture:
-    """Wraps the decoder's frame. Converts to RGB at most once, however many read it."""
+    """Wraps the decoder's frame. Converts to RGB at most once, however many readers it has."""
 
     def __init__(self, frame: av.VideoFrame) -> None:
         self._frame = frame
@@ -55,7 +55,7 @@ class DecodedPicture:
         return out
 
     def __reduce__(self) -> tuple[type[ArrayPicture], tuple[Array]]:
-        """Pickled for another process, it is its RGB pixels: the decoder's frame stays here."""
+        """Pickles the RGB pixels, as the decoder's frame can't leave this process."""
         return ArrayPicture, (self.rgb(),)
 
     def _write(self, format: str, out: Array) -> None:
@@ -74,7 +74,7 @@ class DecodedPicture:
 
 
 def _view(frame: av.VideoFrame, format: str) -> Array:
-    """A packed frame's pixels without a copy; rows may have padding behind them."""
+    """Returns a packed frame's pixels without a copy; rows may be padded."""
     shape = array_shape(format, frame.width, frame.height)
     return _rows(
         frame.planes[0], frame.height, frame.width * (3 if len(shape) == 3 else 1)
@@ -82,7 +82,7 @@ def _view(frame: av.VideoFrame, format: str) -> Array:
 
 
 def _copy_planes(frame: av.VideoFrame, out: Array) -> None:
-    """Y, then U and V at half the size, one behind the other as PyAV lays them out."""
+    """Copies Y, then U and V at half the size, one after the other as in PyAV's arrays."""
     flat = out.reshape(-1)
     at = 0
     for plane in frame.planes:

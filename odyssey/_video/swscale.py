@@ -1,8 +1,8 @@
-"""libav's conversion of pixels straight into an array.
+"""Converts pixels with libswscale straight into an array.
 
-PyAV's own `reformat` writes into memory that it allocates for each picture: to be copied from, and
-often fresh from the system. So the same function of the same library is called here; where it isn't
-found, or a picture isn't plain, the caller goes PyAV's way, which gives the same bits.
+PyAV's own `reformat` allocates memory for each picture, from which the pixels are then copied. Here
+the same function of the same library writes into the array. Where the library isn't found, or the
+picture has another format, the caller uses PyAV, with the same result to the bit.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from odyssey.frames.frame import Array
 
 logger = logging.getLogger(__name__)
 
-# Numbers of libav's that never change: they are part of its binary interface.
+# Constants of libav, which never change, as they are part of its binary interface.
 _FORMATS = {"rgb24": 2, "bgr24": 3}
 _YUV420P = 0
 _BILINEAR = 2
 _ONE = 1 << 16
-#: Which of swscale's matrices a picture's colour tag stands for; unspecified (2) is BT.601.
+#: swscale's matrix for each colour space of a picture; unspecified (2) is BT.601.
 _MATRICES = {1: 1, 2: 5, 5: 5, 6: 5, 9: 9}
 _FULL_RANGE = 2
-#: swscale's fast paths may write whole vectors: rows have to be made of them.
+#: swscale's fast paths may write whole vectors, so the length of a row is a multiple of this.
 _ALIGNMENT = 16
 
 _Pointers = ctypes.c_void_p * 4
@@ -34,7 +34,7 @@ _Ints = ctypes.c_int * 4
 
 
 def _load() -> ctypes.CDLL | None:
-    """The library that came with PyAV; None where it came in another way."""
+    """Loads the library from PyAV's wheel; None if PyAV was installed in another way."""
     package = Path(av.__file__).parent
     folders = (package.parent / "av.libs", package / ".dylibs")
     for path in (p for folder in folders for p in folder.glob("*swscale*")):
@@ -60,7 +60,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
 
 
 _library = _load()
-# One context a thread: it holds what the conversion in progress needs.
+# One context for each thread, as it holds the state of a conversion.
 _thread = threading.local()
 
 
@@ -85,9 +85,13 @@ class _Context:
 
 
 def convert_into(frame: av.VideoFrame, format: str, out: Array) -> bool:
-    """Writes the picture into `out`, C-contiguous (height, width, 3) uint8; False if it can't.
+    """Converts the picture into `out` and releases the interpreter's lock meanwhile.
 
-    The interpreter's lock is released meanwhile.
+    Args:
+        out: A C-contiguous uint8 array (height, width, 3).
+
+    Returns:
+        False if this conversion isn't possible here; `out` may then be partly written.
     """
     matrix = _MATRICES.get(frame.colorspace)
     width, height = frame.width, frame.height

@@ -1,11 +1,11 @@
-"""Turns frames as their file says that they are to be shown."""
+"""Rotates frames as their file's metadata says."""
 
 from __future__ import annotations
 
 import av
 from av.filter import Graph
 
-# Degrees counterclockwise → the filters that turn a frame by so much.
+# Degrees counterclockwise → the filters that rotate a frame by them.
 _FILTERS = {
     90: (("transpose", "cclock"),),
     180: (("hflip", ""), ("vflip", "")),
@@ -14,14 +14,16 @@ _FILTERS = {
 
 
 class Turning:
-    """Turns the frames of one video: phones write them as their sensor lies. For one thread."""
+    """Rotates the frames of one video, as phones store them in the sensor's orientation. For one
+    thread.
+    """
 
     def __init__(self) -> None:
         self._graph: Graph | None = None
         self._made_for: object = None
 
     def upright(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The frame itself, or a turned one in its place."""
+        """Returns the frame, rotated if its file says so."""
         filters = _FILTERS.get(frame.rotation % 360)
         if filters is None:
             return frame
