@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import ipaddress
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import attrs
 import click
 
-from odyssey.cli._output import Failed
+from odyssey.cli._output import Failed, printable
 
 if TYPE_CHECKING:
     from odyssey import Odyssey
@@ -117,6 +119,24 @@ def serving(
         yield server
     finally:
         server.close()
+
+
+def warn_if_exposed(host: str, what_others_can_do: str) -> None:
+    """Says on stderr what it means to listen on `host`, if more than this machine reaches it."""
+    if not _is_loopback(host):
+        click.echo(
+            f"Warning: other machines can reach {printable(host) or 'all addresses'}. "
+            f"{what_others_can_do} Nothing is encrypted on the way.",
+            err=True,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = socket.getaddrinfo(host or "0.0.0.0", None)  # noqa: S104 - as servers take it
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(address[4][0]).is_loopback for address in found)
 
 
 def _bypass_proxies(host: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from odyssey.cli._output import json_option, print_json
-from odyssey.cli._service import Codec, on_sigterm, serving
+from odyssey.cli._service import Codec, on_sigterm, serving, warn_if_exposed
 
 if TYPE_CHECKING:
     from odyssey.emulator.faults import Faults, Value
@@ -21,6 +21,10 @@ from odyssey import Odyssey
 with Odyssey().connect() as client, client.stream("A cat on a windowsill") as stream:
     stream.frames.latest().to_image().save("cat.png")"""
 _INDENT = 2
+_EXPOSED = (
+    "The emulator is made for tests: who reaches it and learns the key uses it, and lets this "
+    "machine fetch addresses for scripts."
+)
 
 
 @click.command(
@@ -37,7 +41,12 @@ _INDENT = 2
     """
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on. With another, other machines reach the emulator, unencrypted.",
+)
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -81,6 +90,7 @@ def emulator(
         on_sigterm(terminated.set),
         serving(port, host, data_dir, codec, api_key, wanted) as server,
     ):
+        warn_if_exposed(host, _EXPOSED)
         if as_json:
             print_json({"url": server.url, "api_key": server.api_key}, indent=None)
         else:

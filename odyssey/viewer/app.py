@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
-from typing import Any
-
 from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from odyssey.client import Odyssey
-from odyssey.errors import OdysseyError, OdysseyNotFoundError
+from odyssey.errors import OdysseyError, OdysseyNotFoundError, OdysseyServerError
 from odyssey.viewer.guard import Guard
 from odyssey.viewer.live import BOUNDARY, ViewerStream
 from odyssey.viewer.media import serve
+from odyssey.viewer.texts import Card, Event, count_text, printable, seconds_text
 
 PAGE_SIZE = 12
+MOST_PAGES = 1_000_000
+MOST_EVENTS = 1000
 #: How long the page of a stream that has just ended waits for its recording.
 FRESH_SECONDS = 15.0
 
@@ -25,8 +25,8 @@ def make_app(client: Odyssey, live: ViewerStream, guard: Guard) -> Flask:
     app = Flask("odyssey.viewer")
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     guard.install(app)
-    app.context_processor(lambda: {"token": guard.token})
-    app.add_template_filter(_local_time, "local_time")
+    for shown in (printable, count_text, seconds_text):
+        app.add_template_filter(shown)
     app.register_error_handler(Exception, _failed)
     _add_recordings(app, client)
     _add_live(app, live)
@@ -40,10 +40,13 @@ def _add_recordings(app: Flask, client: Odyssey) -> None:
 
     @app.get("/recordings")
     def recordings() -> str:
-        number = max(1, min(request.args.get("page", 1, type=int), 1_000_000))
+        number = max(1, min(request.args.get("page", 1, type=int), MOST_PAGES))
         page = client.recordings.list(limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
-        pages = max(1, -(-page.total // PAGE_SIZE))
-        return render_template("recordings.html", page=page, number=number, pages=pages)
+        pages = max(1, min(-(-page.total // PAGE_SIZE), MOST_PAGES))
+        cards = [Card.of(info) for info in page.recordings]
+        return render_template(
+            "recordings.html", cards=cards, total=page.total, number=number, pages=pages
+        )
 
     @app.get("/recordings/<stream_id>")
     def recording(stream_id: str) -> str:
@@ -51,42 +54,28 @@ def _add_recordings(app: Flask, client: Odyssey) -> None:
             found = client.recordings.wait(stream_id, FRESH_SECONDS, interval=0.2)
         else:
             found = client.recordings.get(stream_id)
-        events, problem = [], None
+        problem = None
         try:
-            events = [dict(event) for event in client.recordings.events(found)]
+            events = client.recordings.events(found)
         except OdysseyError as exc:
+            # What stands before a broken line is there all the same.
+            events = (exc.partial if isinstance(exc, OdysseyServerError) else None) or []
             problem = str(exc)
         seconds = found.duration_seconds or 0.0
-        shown = [_event(event, seconds) for event in events]
+        shown = [Event.of(dict(event), seconds) for event in events[:MOST_EVENTS]]
         return render_template(
-            "recording.html", recording=found, events=shown, problem=problem, seconds=seconds
+            "recording.html",
+            recording=found,
+            stream_id=stream_id,
+            events=shown,
+            more=len(events) - len(shown),
+            problem=problem,
         )
 
     @app.get("/recordings/<stream_id>/<name>")
     def file(stream_id: str, name: str) -> Response:
         asked = request.headers.get("Range")
         return serve(client, stream_id, name, asked, save="save" in request.args)
-
-
-def _local_time(text: str) -> str:
-    """Formats a time of the service as local time; leaves a text that is no time as it is."""
-    try:
-        time = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return text
-    return time.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _event(event: dict[str, Any], length: float) -> dict[str, Any]:
-    """An event as the timeline shows it; the log may hold anything."""
-    time = event.get("timestamp_ms")
-    seconds = time / 1000 if isinstance(time, (int, float)) else 0.0
-    return {
-        "seconds": seconds,
-        "percent": round(100 * min(1.0, max(0.0, seconds / length)), 2) if length else 0,
-        "type": str(event.get("type", "?")),
-        "text": str(event.get("prompt") or event.get("reason") or ""),
-    }
 
 
 def _add_live(app: Flask, live: ViewerStream) -> None:
@@ -138,6 +127,7 @@ def _failed(error: Exception) -> tuple[Response | str, int]:
         status, text = 400, str(error)
     else:
         raise error
+    text = printable(text)
     if request.path.startswith("/live/"):
         return jsonify(error=text), status
     return render_template("error.html", text=text, status=status), status

@@ -14,6 +14,8 @@ import attrs
 from odyssey._live.stream import Stream
 from odyssey.client import Odyssey
 from odyssey.errors import OdysseyError, OdysseyStreamError, OdysseyTimeoutError
+from odyssey.frames.frame import VideoFrame
+from odyssey.viewer.texts import printable, usable_id
 
 CALL_SECONDS = 15.0
 END_SECONDS = 5.0
@@ -42,6 +44,34 @@ class Prompt:
     milliseconds: float | None = None
     error: str | None = None
 
+    def shown(self) -> dict[str, Any]:
+        """It as the page shows it."""
+        fields = attrs.asdict(self)
+        return {
+            name: printable(value) if isinstance(value, str) else value
+            for name, value in fields.items()
+        }
+
+
+class _Parts:
+    """The frames as parts of an MJPEG answer. All pages share the last one that was made."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards the two below; held while one is made
+        self._frame: VideoFrame | None = None
+        self._part = b""
+
+    def of(self, frame: VideoFrame) -> bytes:
+        with self._lock:
+            if frame is not self._frame:
+                picture = io.BytesIO()
+                frame.to_image().save(picture, "JPEG", quality=QUALITY)
+                body = picture.getvalue()
+                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}"
+                self._part = f"{head}\r\n\r\n".encode() + body + b"\r\n"
+                self._frame = frame
+            return self._part
+
 
 class ViewerStream:
     """Starts, steers and ends one stream at a time; safe to call from any thread."""
@@ -55,6 +85,7 @@ class ViewerStream:
         self._began = 0.0
         self._prompts: list[Prompt] = []
         self._error: str | None = None
+        self._parts = _Parts()
 
     def start(self, prompt: str, *, portrait: bool) -> None:
         """Connects and starts a stream."""
@@ -129,10 +160,10 @@ class ViewerStream:
             stream = self._stream
             return {
                 "phase": self._phase.value,
-                "stream_id": None if stream is None else stream.id,
+                "stream_id": None if stream is None else usable_id(stream.id),
                 "seconds": time.monotonic() - self._began if self._phase is Phase.LIVE else None,
-                "prompts": [attrs.asdict(prompt) for prompt in self._prompts],
-                "error": self._error,
+                "prompts": [prompt.shown() for prompt in self._prompts],
+                "error": None if self._error is None else printable(self._error),
             }
 
     def pictures(self) -> Iterator[bytes]:
@@ -148,11 +179,7 @@ class ViewerStream:
                     continue
                 except OdysseyError:
                     return
-                picture = io.BytesIO()
-                frame.to_image().save(picture, "JPEG", quality=QUALITY)
-                body = picture.getvalue()
-                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}"
-                part = f"{head}\r\n\r\n".encode() + body + b"\r\n"
+                part = self._parts.of(frame)
                 yield part
 
     def _settle(self) -> None:

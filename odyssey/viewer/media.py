@@ -11,6 +11,7 @@ from odyssey.client import Odyssey
 from odyssey.errors import OdysseyServerError
 from odyssey.recordings.artifact import ENDINGS
 from odyssey.recordings.range_reader import RangeReader
+from odyssey.viewer.texts import file_name_header
 
 TYPES = {"video": "video/mp4", "preview": "video/mp4", "thumbnail": "image/jpeg"}
 CHUNK = 64 * 1024
@@ -56,9 +57,8 @@ def serve(client: Odyssey, stream_id: str, name: str, asked: str | None, *, save
     if found:
         response.headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     if save:
-        response.headers.set(
-            "Content-Disposition", "attachment", filename=f"{stream_id}{ENDINGS[name]}"
-        )
+        saved_as = file_name_header(stream_id, ENDINGS[name])
+        response.headers.set("Content-Disposition", "attachment", **saved_as)
     return response
 
 

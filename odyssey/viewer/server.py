@@ -5,19 +5,11 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-from werkzeug.serving import WSGIRequestHandler, make_server
-
 from odyssey.client import Odyssey
 from odyssey.viewer.app import make_app
+from odyssey.viewer.connections import Server
 from odyssey.viewer.guard import Guard
 from odyssey.viewer.live import ViewerStream
-
-
-class _Quiet(WSGIRequestHandler):
-    """Logs no requests."""
-
-    def log(self, type: str, message: str, *args: object) -> None:
-        pass
 
 
 class Viewer:
@@ -26,7 +18,12 @@ class Viewer:
     Args:
         client: Has a key and is not connected; the caller closes it.
         port: 0 for a free one.
-        host: The address to listen on. Whoever can reach it uses the client's key.
+        host: The address to listen on. With another than a loopback address, whoever can reach it
+            and knows `url` uses the client's key; what is sent is not encrypted.
+
+    Attributes:
+        port: What it listens on.
+        url: The page's address, with the secret that lets a browser in: for the caller's eyes only.
 
     Raises:
         OSError: The address is taken, or not this machine's.
@@ -41,14 +38,26 @@ class Viewer:
 
     def __init__(self, client: Odyssey, port: int = 0, host: str = "127.0.0.1") -> None:
         self._live = ViewerStream(client)
-        self._server = make_server(host, port, lambda *_: [], threaded=True, request_handler=_Quiet)
+        self._server = Server(host, port)
         self.port: int = self._server.server_port
-        self._server.app = make_app(client, self._live, Guard(host, self.port))
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self.port}/"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="odyssey-viewer", daemon=True
+        self._guard = Guard(host, self.port)
+        self._server.app = make_app(client, self._live, self._guard)
+        # What listens on all addresses is reached on the loopback.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+        self._origin = (
+            f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
         )
+        self.url = f"{self._origin}/?token={self._guard.secret}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.2,), name="odyssey-viewer", daemon=True
+        )
+
+    def browser_url(self) -> str:
+        """An address to start a browser with: it works once, within a minute, for this user.
+
+        Other users of the machine can see the arguments of programs, and so not `url`.
+        """
+        return f"{self._origin}/?token={self._guard.invite()}"
 
     def __enter__(self) -> Viewer:
         self._thread.start()
@@ -60,7 +69,7 @@ class Viewer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stops taking requests; closing the client then ends the stream and open answers."""
+        """Stops taking requests, and ends open answers; closing the client ends the stream."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from odyssey import Odyssey, OdysseyAuthError, OdysseyConnectionError
+from odyssey.cli._service import warn_if_exposed
 from odyssey.cli.emulator import SNIPPET
 from odyssey.emulator.faults import CATALOGUE
 from tests.cli.conftest import CommandLine, Running, posix_only
@@ -162,3 +163,28 @@ def test_faults_that_make_no_sense(cli: CommandLine, fault: str, says: str) -> N
 def test_a_host_that_is_not_ours(cli: CommandLine) -> None:
     result = cli.run("emulator", "--host", "203.0.113.1", code=1)
     assert len(result.stderr.splitlines()) == 1
+
+
+@posix_only
+@pytest.mark.parametrize("command", [["emulator"], ["viewer", "--emulator"]])
+def test_a_host_that_others_reach_is_said(cli: CommandLine, command: list[str]) -> None:
+    running = cli.start(*command, "--json", "--host", "0.0.0.0")
+    assert json.loads(running.wait_for("\n"))["url"].startswith("http://127.0.0.1:")
+    assert running.errors.startswith("Warning: other machines can reach 0.0.0.0. ")
+    assert "encrypted" in running.errors
+    assert running.end(signal.SIGTERM) == 0
+    assert len(running.errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "warned"),
+    [
+        *[("127.0.0.1", False), ("127.8.8.8", False), ("localhost", False), ("::1", False)],
+        *[("", True), ("0.0.0.0", True), ("::", True), ("192.0.2.1", True), ("fe80::1", True)],
+    ],
+)
+def test_which_hosts_others_reach(
+    host: str, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warn_if_exposed(host, "They may.")
+    assert ("They may." in capsys.readouterr().err) is warned

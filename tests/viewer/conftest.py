@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
+from odyssey import Odyssey
 from odyssey.emulator import Emulator
-from tests.cli.conftest import CommandLine, Running, clean_environment
+from odyssey.viewer import Viewer
+from tests.cli.conftest import CommandLine, Running, clean_environment, cli
+
+__all__ = ["cli"]  # a fixture
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -31,17 +36,46 @@ def viewer(emulator: Emulator, tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.fixture
-def url(viewer: Running) -> str:
-    """The viewer's address, without a slash at the end."""
-    return str(json.loads(viewer.wait_for("\n"))["url"]).rstrip("/")
+def address(viewer: Running) -> str:
+    """The address that it prints, with the secret."""
+    return str(json.loads(viewer.wait_for("\n"))["url"])
 
 
 @pytest.fixture
-def site(driver: Chrome, url: str) -> Iterator[Site]:
+def url(address: str) -> str:
+    """The viewer's address, without a slash at the end, and without the secret."""
+    return address.partition("/?")[0]
+
+
+@pytest.fixture
+def inside(address: str) -> Iterator[requests.Session]:
+    """A browser that has been let in."""
+    with entered(address) as session:
+        yield session
+
+
+@pytest.fixture
+def page(client: Odyssey) -> Iterator[Viewer]:
+    """The viewer, in this process."""
+    with Viewer(client) as viewer:
+        yield viewer
+
+
+def entered(address: str) -> requests.Session:
+    """What has opened the address, and has the cookie."""
+    session = requests.Session()
+    session.trust_env = False
+    session.get(address, timeout=20).raise_for_status()
+    return session
+
+
+@pytest.fixture
+def site(driver: Chrome, address: str, url: str) -> Iterator[Site]:
     """The viewer in the browser; fails a test whose page made the browser complain."""
     from tests.viewer.site import Site
 
     site = Site(driver, url)
+    driver.get(address)
     site.problems()  # of earlier pages
     yield site
     problems = site.problems()

@@ -44,6 +44,25 @@ def frame_number(site: Site) -> int | None:
     return read_frame_number(site.picture("#picture"))
 
 
+def test_a_browser_that_was_not_let_in(site: Site, address: str, tmp_path: Path) -> None:
+    site.driver.delete_all_cookies()
+    site.open("/live")
+    site.wait_for_text("h1", "This viewer is locked")
+    site.wait_for_text("[role=alert]", "Open the address that it printed")
+    site.save(tmp_path / "locked.png")
+    assert site.run("return getComputedStyle(document.body).margin") == "0px"  # it has its looks
+    assert all("status of 403" in problem for problem in site.problems())
+    # A link on a page of another site, which is not what a redirect to the cookie may come from.
+    site.driver.get(f"data:text/html,<a href='{address}'>The viewer</a>")
+    site.follow("The viewer")
+    site.wait_for_text("h1", "Recordings")
+    site.save(tmp_path / "let_in.png")
+    assert site.path == "/recordings"
+    assert site.run("return document.cookie") == ""
+    site.open("/live")
+    site.wait_for_text("#phase", "idle")
+
+
 def test_the_grid_and_its_pages(site: Site, connected: Odyssey, tmp_path: Path) -> None:
     site.open("/")
     assert site.path == "/recordings"
@@ -207,7 +226,7 @@ def test_another_tab_shows_and_steers_the_same_stream(site: Site, emulator: Emul
     site.wait_for_text("#phase", "idle")
 
 
-def test_what_is_refused_is_said(site: Site, emulator: Emulator) -> None:
+def test_what_is_refused_is_said(site: Site, emulator: Emulator, inside: requests.Session) -> None:
     """Faults: no session is given; then a prompt is refused, and the next one is not."""
     emulator.faults.switch_on("usage-monthly-limit", times=1)
     site.open("/live")
@@ -221,7 +240,7 @@ def test_what_is_refused_is_said(site: Site, emulator: Emulator) -> None:
     site.wait_for_text("#error", "Not this")
     site.wait_for_text("#prompts li:nth-child(2) em.bad", "Not this")
     state = f"{site.url}/live/state"  # the service says it to the stream, too, a little later
-    wait_until(lambda: "Not this" in str(requests.get(state, timeout=10).json()["error"]))
+    wait_until(lambda: "Not this" in str(inside.get(state, timeout=10).json()["error"]))
     site.click("#send")
     site.wait_for_text("#prompts li:nth-child(3)", "acknowledged after")
     assert site.texts("#error") == []

@@ -18,32 +18,34 @@ def test_it_listens_on_this_machine_only(viewer: Running, url: str) -> None:
     assert [(at.ip, f"http://{at.ip}:{at.port}") for at in listening] == [("127.0.0.1", url)]
 
 
-def test_a_stream_its_recording_and_who_is_refused(emulator: Emulator, url: str) -> None:
-    page = requests.get(f"{url}/live", timeout=20)
+def test_a_stream_its_recording_and_who_is_refused(
+    emulator: Emulator, url: str, inside: requests.Session
+) -> None:
+    page = inside.get(f"{url}/live", timeout=20)
     found = re.search(r'viewer-token" content="([^"]+)', page.text)
     assert found
     token = {"X-Viewer-Token": found[1]}
 
     def post(path: str, headers: dict[str, str], prompt: str = "") -> requests.Response:
         data = {"prompt": prompt}
-        return requests.post(f"{url}/live/{path}", data, headers=headers, timeout=40)
+        return inside.post(f"{url}/live/{path}", data, headers=headers, timeout=40)
 
     assert post("start", {}, "A fox").status_code == 403
     assert post("start", token | {"Origin": "http://evil.test"}, "A fox").status_code == 403
-    assert requests.get(url, headers={"Host": "evil.test"}, timeout=20).status_code == 403
+    assert inside.get(url, headers={"Host": "evil.test"}, timeout=20).status_code == 403
     assert "empty" in post("start", token).json()["error"]
     stream_id = post("start", token, "A fox").json()["stream_id"]
-    with requests.get(f"{url}/live/video", stream=True, timeout=20) as video:
+    with inside.get(f"{url}/live/video", stream=True, timeout=20) as video:
         assert b"image/jpeg" in video.raw.read(1000)
     prompts = post("interact", token, "It runs").json()["prompts"]
     assert [prompt["applied"] for prompt in prompts] == ["A fox", "It runs"]
     assert prompts[1]["milliseconds"] > 0
     assert post("end", token).json()["phase"] == "idle"
     one = f"{url}/recordings/{stream_id}"
-    wait_until(lambda: requests.get(one, timeout=20).ok)
-    piece = requests.get(f"{one}/video", headers={"Range": "bytes=100-199"}, timeout=20)
+    wait_until(lambda: inside.get(one, timeout=20).ok)
+    piece = inside.get(f"{one}/video", headers={"Range": "bytes=100-199"}, timeout=20)
     assert (piece.status_code, len(piece.content)) == (206, 100)
-    for answer in (page, requests.get(one, timeout=20), piece):
+    for answer in (page, inside.get(one, timeout=20), piece):
         said = answer.text + str(answer.headers)
         assert emulator.api_key not in said
         assert "signature" not in said.lower()
