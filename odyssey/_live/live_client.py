@@ -33,6 +33,7 @@ from odyssey._runtime.exit import close_at_exit
 from odyssey._runtime.fork import ForkGuard
 from odyssey.config import Settings
 from odyssey.errors import (
+    ConcurrentLimitReachedError,
     OdysseyConnectionError,
     OdysseyError,
     OdysseyRequestError,
@@ -193,14 +194,17 @@ class LiveClient:
         self.check_open()
         self._settings.require_key()
         cancelled: Future[None] = Future()
-        grant = self._sessions.take() or self._request_session(cancelled, deadline)
-        try:
-            return request_token(self._http, grant, deadline)
-        except OdysseyRequestError:  # it is not there any more
-            raise
-        except BaseException:
-            self._sessions.keep(grant)
-            raise
+        while True:
+            kept = self._sessions.take()
+            grant = kept or self._request_session(cancelled, deadline)
+            try:
+                return request_token(self._http, grant, deadline)
+            except OdysseyRequestError:  # it is not there any more
+                if kept is None:
+                    raise
+            except BaseException:
+                self._sessions.keep(grant)
+                raise
 
     def _begin(self, handlers: Handlers, deadline: Deadline) -> tuple[Portal, _Attempt]:
         cancelled: Future[None] = Future()
@@ -243,23 +247,33 @@ class LiveClient:
             waiting_for=lambda: "the media thread did not start in time",
         )
         kept = self._sessions.take()
-        if kept is None or not self._connect_kept(loop, attempt, kept, deadline):
+        refusal = None if kept is None else self._connect_kept(loop, attempt, kept, deadline)
+        if kept is not None and refusal is None:
+            return
+        try:
             grant = self._request_session(attempt.cancelled, deadline)
-            self._connect_granted(loop, attempt, grant, deadline)
+        except ConcurrentLimitReachedError:
+            if attempt.connection.refused and refusal is not None:
+                raise refusal from None  # the place that is missing is that of the kept session
+            raise
+        self._connect_granted(loop, attempt, grant, deadline)
 
     def _connect_kept(
         self, loop: Portal, attempt: _Attempt, grant: Grant, deadline: Deadline
-    ) -> bool:
-        """False: the service has given the session up by now."""
+    ) -> OdysseyError | None:
+        """Why another session has to be asked for, if this one does not serve."""
         try:
             self._connect_granted(loop, attempt, grant, deadline)
         except OdysseyError as exc:
-            if not (attempt.connection.refused or isinstance(exc, OdysseyRequestError)):
+            is_known = not isinstance(exc, OdysseyRequestError)
+            if is_known and (not attempt.connection.refused or self._sessions.has_any()):
                 raise
             logger.info("the session that was kept is refused; asking for another: %s", exc)
             attempt.grant = None
-            return False
-        return True
+            if is_known:  # and so it counts, and may be let in another time
+                self._sessions.keep(grant)
+            return exc
+        return None
 
     def _request_session(self, cancelled: Future[None], deadline: Deadline) -> Grant:
         """Asks for a session; one that is granted when nobody waits any more is kept."""
@@ -319,7 +333,7 @@ class LiveClient:
             try:
                 await connection.abort(error)
             finally:
-                if grant is not None and not (connection.released or connection.refused):
+                if grant is not None and not connection.released:
                     self._sessions.keep(grant)
 
         with contextlib.suppress(OdysseyError):

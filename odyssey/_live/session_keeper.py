@@ -54,10 +54,16 @@ class SessionKeeper:
         outcome.add_done_callback(done)
 
     def take(self) -> Grant | None:
-        """Hands out the session kept last, if there is one whose time is not over."""
+        """Hands out the session kept longest, if there is one whose time is not over."""
         with self._lock:
-            self._kept = [grant for grant in self._kept if not grant.expiry.passed()]
-            return self._kept.pop() if self._kept else None
+            self._drop_expired()
+            return self._kept.pop(0) if self._kept else None
+
+    def has_any(self) -> bool:
+        """Whether there is one for the next `take`."""
+        with self._lock:
+            self._drop_expired()
+            return bool(self._kept)
 
     def close(self) -> list[Future[None]]:
         """Begins to release what is kept. Idempotent.
@@ -69,6 +75,9 @@ class SessionKeeper:
             self._closed = True
             kept, self._kept = self._kept, []
         return [self._release(grant) for grant in kept if not grant.expiry.passed()]
+
+    def _drop_expired(self) -> None:
+        self._kept = [grant for grant in self._kept if not grant.expiry.passed()]
 
     def _release(self, grant: Grant) -> Future[None]:
         return run_in_thread(functools.partial(_release, self._http, grant), "odyssey-release")

@@ -5,11 +5,19 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 
 import attrs
 import pytest
 
-from odyssey import AdvancedConfig, Odyssey, OdysseyConnectionError, OdysseyTimeoutError
+from odyssey import (
+    AdvancedConfig,
+    Odyssey,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyTimeoutError,
+)
 from odyssey._live import session_keeper
 from odyssey._live.provisioning import Grant
 from odyssey._runtime.deadline import Deadline
@@ -58,6 +66,46 @@ def test_the_next_connect_finds_the_account_free(emulator: Emulator, fault: faul
         emulator.faults.clear()
         wait_until(nothing_under_way)
         assert client.connect(timeout=10).is_connected
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_session_that_is_not_let_in(emulator: Emulator, status: int) -> None:
+    """It is let in with the next token, and what is said until then is why it is not."""
+    one_session_only(emulator)
+    emulator.faults.inject(faults.SocketRefused(status=status))
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+        for _ in range(5):
+            with pytest.raises(OdysseyError, match=f"HTTP {status}"):
+                client.connect()
+        emulator.faults.clear()
+        assert client.connect().is_connected
+        client.disconnect()
+        assert client.connect().is_connected
+
+
+@pytest.mark.parametrize("fault", [faults.SocketRefused(status=404), faults.ErrorInsteadOfOffer()])
+def test_many_tries_leave_the_account_to_others(emulator: Emulator, fault: faults.Fault) -> None:
+    emulator.limits = attrs.evolve(emulator.limits, concurrent_streams=3)
+    emulator.faults.inject(fault)
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+        for _ in range(5):
+            with pytest.raises(OdysseyConnectionError):
+                client.connect()
+        emulator.faults.clear()
+        with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as other:
+            assert other.connect().is_connected
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+        one_session_only(emulator)
+        assert client.connect().is_connected  # closing has released them
+
+
+def test_another_is_asked_for_where_one_is_refused_again(
+    client: Odyssey, emulator: Emulator
+) -> None:
+    emulator.faults.inject(faults.SocketRefused(status=401), times=2)
+    with pytest.raises(OdysseyAuthError):
+        client.connect()
+    assert client.connect().is_connected
 
 
 def nothing_under_way() -> bool:
@@ -109,8 +157,9 @@ def test_credentials_that_came_too_late(emulator: Emulator) -> None:
         assert other.connect_with_credentials(credentials).is_connected
 
 
+@pytest.mark.parametrize("call", [Odyssey.connect, Odyssey.create_client_credentials])
 def test_a_session_that_the_service_gave_up_is_replaced(
-    client: Odyssey, emulator: Emulator
+    client: Odyssey, emulator: Emulator, call: Callable[[Odyssey], object]
 ) -> None:
     emulator.faults.inject(LATE_CONFIG, times=1)
     with pytest.raises(OdysseyTimeoutError):
@@ -119,7 +168,7 @@ def test_a_session_that_the_service_gave_up_is_replaced(
     began = time.monotonic()
     wait_until(lambda: time.monotonic() - began > 0.3)
     emulator.limits = attrs.evolve(emulator.limits, session_token_seconds=600)
-    assert client.connect(timeout=10).is_connected
+    call(client)
 
 
 def test_one_whose_time_is_over_is_not_used(client: Odyssey) -> None:

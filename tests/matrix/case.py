@@ -16,7 +16,7 @@ from typing import TextIO, TypeVar
 
 import attrs
 
-from odyssey import AdvancedConfig, Odyssey, OdysseyAuthError
+from odyssey import AdvancedConfig, Odyssey
 from odyssey.emulator import Emulator
 from tests.matrix.calls import ENOUGH_FRAMES, PROMPT, SETUP_TIMEOUT, Stage, make_library
 from tests.matrix.table import ROWS, row_of
@@ -162,9 +162,8 @@ def _concerned(stage: Stage, row: Row, call: Call, outcome: Outcome, stacks: Tex
     """The fault meets the call; then everything is right again, and one can connect again."""
     stage.interactions, stage.as_stream = row.interactions, row.as_stream
     _set_up(stage, row, call)
-    if call is Call.CONNECT and outcome.error is not OdysseyAuthError:
-        # One that fails leaves no session behind, or the next would find the account locked out;
-        # but for one that the service does not let in, which can be neither used nor released.
+    if call is Call.CONNECT:
+        # One that fails leaves no session behind, or the next would find the account locked out.
         stage.emulator.limits.concurrent_streams = 1
     if row.group.strikes is Strikes.BEFORE:
         if row.group.needs is not Needs.CALLBACKS:
