@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import functools
 import importlib
 import logging
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError
-from typing import TYPE_CHECKING, Any, TypeVar
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 import attrs
 
 from odyssey._checks import check_text, check_timeout
+from odyssey._live.cancellation import Cancellation
 from odyssey._live.provisioning import (
     Grant,
     as_http,
@@ -28,13 +28,12 @@ from odyssey._live.session_keeper import RELEASE_TIMEOUT, SessionKeeper
 from odyssey._live.telemetry import Telemetry, reported
 from odyssey._rest.client import HttpClient
 from odyssey._runtime.background import run_in_thread
-from odyssey._runtime.deadline import WAIT_SLICE, Deadline
+from odyssey._runtime.deadline import Deadline
 from odyssey._runtime.exit import close_at_exit
 from odyssey._runtime.fork import ForkGuard
 from odyssey.config import Settings
 from odyssey.errors import (
     ConcurrentLimitReachedError,
-    OdysseyConnectionError,
     OdysseyError,
     OdysseyRequestError,
     OdysseyStreamError,
@@ -54,8 +53,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 #: Seconds that `disconnect` waits for the media thread, which bounds its own steps below that; one
 #: that is stuck gets `CLEAN_UP` on top.
 DISCONNECT_TIMEOUT = 2.0
@@ -65,8 +62,6 @@ CLOSE_TIMEOUT = 2.9
 JOIN_TIMEOUT = 0.4
 #: Seconds after a call's end in which a session that the service grants yet is kept.
 LATE_ANSWER = 5.0
-#: Seconds that work on a thread has to say by itself that its time is over.
-GRACE = 0.15
 
 
 @attrs.define(eq=False)
@@ -75,7 +70,7 @@ class _Attempt:
 
     connection: Connection
     callbacks: Callbacks
-    cancelled: Future[None]  # `disconnect` was called
+    cancellation: Cancellation  # by `disconnect`
     capabilities: StreamerCapabilities | None = None
     grant: Grant | None = None  # the session in use, if the service granted it to this client
 
@@ -95,11 +90,11 @@ class LiveClient:
         self.fanout = FrameFanout(frames)
         # Held while one thread connects; the others wait for it with their deadlines.
         self._connecting = threading.Lock()
-        # Guards `_loop`, `_attempt`, `_cancelled` and `_closed`; nothing waits while holding it.
+        # Guards `_loop`, `_attempt`, `_cancellation` and `_closed`; nothing waits while holding it.
         self._state = threading.Lock()
         self._loop: Portal | None = None
         self._attempt: _Attempt | None = None
-        self._cancelled: Future[None] | None = None  # of the present or last `connect`
+        self._cancellation: Cancellation | None = None  # of the present or last `connect`
         self._closed = False
         self._sessions = SessionKeeper(http)
 
@@ -193,10 +188,10 @@ class LiveClient:
         """A session for another program, with its token."""
         self.check_open()
         self._settings.require_key()
-        cancelled: Future[None] = Future()
+        cancellation = Cancellation()
         while True:
             kept = self._sessions.take()
-            grant = kept or self._request_session(cancelled, deadline)
+            grant = kept or self._request_session(cancellation, deadline)
             try:
                 return request_token(self._http, grant, deadline)
             except OdysseyRequestError:  # it is not there any more
@@ -207,28 +202,28 @@ class LiveClient:
                 raise
 
     def _begin(self, handlers: Handlers, deadline: Deadline) -> tuple[Portal, _Attempt]:
-        cancelled: Future[None] = Future()
+        cancellation = Cancellation()
         with self._state:
-            self._cancelled = cancelled
+            self._cancellation = cancellation
         if "odyssey._rtc.connection" not in sys.modules:
             # On a thread: Ctrl-C in the middle of an import leaves it half done.
             loading = run_in_thread(
                 lambda: importlib.import_module("odyssey._rtc.connection"), "odyssey-import"
             )
-            _wait(loading, cancelled, deadline, "aiortc was not loaded in time")
+            cancellation.wait(loading, deadline, "aiortc was not loaded in time")
         from odyssey._live.callbacks import Callbacks
         from odyssey._rtc.connection import Connection
         from odyssey._runtime.portal import Portal
 
         with self._state:
             self.check_open()
-            _check(cancelled)
+            cancellation.check()
             if self._loop is None:
                 self._loop = Portal("odyssey-media")
                 close_at_exit(self)
             callbacks = Callbacks(handlers)
             connection = Connection(self.fanout, callbacks, self._settings.advanced)
-            self._attempt = _Attempt(connection, callbacks, cancelled)
+            self._attempt = _Attempt(connection, callbacks, cancellation)
             return self._loop, self._attempt
 
     def _open(
@@ -251,7 +246,7 @@ class LiveClient:
         if kept is not None and refusal is None:
             return
         try:
-            grant = self._request_session(attempt.cancelled, deadline)
+            grant = self._request_session(attempt.cancellation, deadline)
         except ConcurrentLimitReachedError:
             if attempt.connection.refused and refusal is not None:
                 raise refusal from None  # the place that is missing is that of the kept session
@@ -275,20 +270,20 @@ class LiveClient:
             return exc
         return None
 
-    def _request_session(self, cancelled: Future[None], deadline: Deadline) -> Grant:
+    def _request_session(self, cancellation: Cancellation, deadline: Deadline) -> Grant:
         """Asks for a session; one that is granted when nobody waits any more is kept."""
         outcome = run_in_thread(
             lambda: request_session(
                 self._http,
                 deadline,
                 self._settings.queue_timeout,
-                functools.partial(_pause, cancelled),
+                cancellation.sleep,
                 LATE_ANSWER,
             ),
             "odyssey-connecting",
         )
         try:
-            return _wait(outcome, cancelled, deadline, "could not get a session in time")
+            return cancellation.wait(outcome, deadline, "could not get a session in time")
         except BaseException:
             self._sessions.keep_late(outcome)
             raise
@@ -300,7 +295,7 @@ class LiveClient:
         asking = run_in_thread(
             lambda: request_token(self._http, grant, deadline), "odyssey-connecting"
         )
-        credentials = _wait(asking, attempt.cancelled, deadline, "no session token in time")
+        credentials = attempt.cancellation.wait(asking, deadline, "no session token in time")
         self._connect(loop, attempt, credentials, deadline)
 
     def _connect(
@@ -312,7 +307,7 @@ class LiveClient:
         asking = run_in_thread(
             lambda: ice_servers(self._http, as_http(signaling_url), deadline), "odyssey-connecting"
         )
-        servers = _wait(asking, attempt.cancelled, deadline, "no ICE servers in time")
+        servers = attempt.cancellation.wait(asking, deadline, "no ICE servers in time")
         loop.call(
             connection.open,
             credentials,
@@ -444,10 +439,9 @@ class LiveClient:
         if not self._fork_guard.is_here:
             return
         with self._state:
-            loop, attempt, cancelled = self._loop, self._attempt, self._cancelled
-        if cancelled is not None:
-            with contextlib.suppress(InvalidStateError):  # it was called off before
-                cancelled.set_result(None)
+            loop, attempt, cancellation = self._loop, self._attempt, self._cancellation
+        if cancellation is not None:
+            cancellation.cancel()
         if loop is None or attempt is None:
             return
         with contextlib.suppress(OdysseyError):
@@ -489,31 +483,3 @@ class LiveClient:
     def check_open(self) -> None:
         if self._closed:
             raise OdysseyError("this client was closed; make a new Odyssey()")
-
-
-def _wait(outcome: Future[T], cancelled: Future[None], deadline: Deadline, too_late: str) -> T:
-    """Waits for work on a thread, which can't be called off, but ends by itself.
-
-    Raises:
-        OdysseyConnectionError: `disconnect` was called in another thread.
-        OdysseyTimeoutError: The deadline passed; work that knows it says so better itself.
-    """
-    end = deadline.later(GRACE)
-    while not outcome.done():
-        either: list[Future[Any]] = [outcome, cancelled]
-        concurrent.futures.wait(either, end.within(WAIT_SLICE), return_when=FIRST_COMPLETED)
-        _check(cancelled)
-        if end.passed() and not outcome.done():
-            raise OdysseyTimeoutError(too_late)
-    return outcome.result()
-
-
-def _pause(cancelled: Future[None], seconds: float) -> None:
-    """Sleeps in the queue, until `disconnect` is called elsewhere."""
-    concurrent.futures.wait([cancelled], seconds)
-    _check(cancelled)
-
-
-def _check(cancelled: Future[None]) -> None:
-    if cancelled.done():
-        raise OdysseyConnectionError("disconnected while connecting")
