@@ -16,6 +16,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from odyssey._rtc.assembler import EncodedFrame
+from odyssey._video.bounds import MOST_PIXELS
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +25,6 @@ BACKLOG = 12
 #: The most encoded frames that wait, and the most bytes; further frames are dropped.
 MOST_WAITING = 48
 MOST_BYTES = 32 * 1024 * 1024
-#: The most pixels of a picture that is decoded.
-MOST_PIXELS = 8192 * 8192
 
 _TIME_BASE = Fraction(1, 90_000)  # RTP's, for video
 _HALF = 1 << 31

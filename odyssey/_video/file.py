@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer
@@ -14,8 +13,11 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from odyssey._logging import scrub
+from odyssey._video.bounds import MOST_PIXELS
 from odyssey._video.decoding import Decoding, IndexMismatch
+from odyssey._video.guarded_file import GuardedFile, SeekableFile
 from odyssey._video.index import FrameIndex
+from odyssey._video.mp4_claims import MOST_TRACKS, check_claims
 from odyssey._video.turning import Turning
 from odyssey.errors import OdysseyError
 
@@ -23,42 +25,9 @@ if TYPE_CHECKING:
     from odyssey._video.decoding import VideoPacket
 
 # No protocol is allowed, so that a playlist, which names other files, can't have them opened.
-_OPTIONS = {"protocol_whitelist": "none"}
+_OPTIONS = {"protocol_whitelist": "none", "max_streams": str(MOST_TRACKS)}
 # So many frames are decoded rather than skipped: seeking costs about as much.
 _NOT_WORTH_IT = 4
-
-
-class SeekableFile(Protocol):
-    """A file that a video is read from."""
-
-    def read(self, most: int, /) -> bytes: ...
-    def seek(self, offset: int, whence: int = 0, /) -> int: ...
-    def tell(self) -> int: ...
-
-
-class _Guarded:
-    """Keeps the exception of a failed read, which libav would replace by its own or ignore."""
-
-    def __init__(self, file: SeekableFile) -> None:
-        self._file = file
-        self.failure: BaseException | None = None
-
-    def read(self, most: int) -> bytes:
-        try:
-            return self._file.read(most)
-        except BaseException as exc:
-            self.failure = exc
-            raise OSError("reading failed") from None
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        try:
-            return self._file.seek(offset, whence)
-        except BaseException as exc:
-            self.failure = exc
-            raise OSError("seeking failed") from None
-
-    def tell(self) -> int:
-        return self._file.tell()
 
 
 class VideoFile:
@@ -70,24 +39,34 @@ class VideoFile:
         file: Read from its beginning.
         name: The file's name in errors.
         format: libav's name of the container's format; None to detect it.
+        timeout: Seconds of work on a frame without another byte of the file; None for no limit.
 
     Raises:
-        OdysseyError: The file is empty, broken, or not a video.
+        OdysseyError: The file is empty, broken, or not a video, or claims more than it can hold.
+        OdysseyTimeoutError: It took too long.
     """
 
-    def __init__(self, file: SeekableFile, name: str, format: str | None = None) -> None:
+    def __init__(
+        self,
+        file: SeekableFile,
+        name: str,
+        format: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
         self._name = name
-        self._file = _Guarded(file)
-        if file.seek(0, io.SEEK_END) == 0:
+        self._file = GuardedFile(file, name, timeout)
+        if self._file.size == 0:
             raise OdysseyError(f"{name} is empty: there is no frame in it")
-        file.seek(0)
+        check_claims(self._file, name)
+        self._file.begin(anew=True)
         with self._translated():
             self._container: InputContainer = av.open(
-                self._file, "r", format=format, options=_OPTIONS
+                self._file, "r", format=format, options=_OPTIONS | _bounded()
             )
+        self._file.forget()
         try:
             self._stream = self._first_video()
-            self._index = FrameIndex.of(self._container, self._stream)
+            self._index = FrameIndex.of(self._container, self._stream, self._file.check)
         except BaseException:
             self.close()
             raise
@@ -123,6 +102,7 @@ class VideoFile:
         """
         wanted = start
         while (stop is None or wanted < stop) and not self._ends_before(wanted):
+            self._file.begin()
             with self._translated():
                 frame = self._frame(wanted)
             if frame is None:
@@ -145,7 +125,14 @@ class VideoFile:
             raise OdysseyError(f"{self._name} has no video in it")
         stream = self._container.streams.video[0]
         # One thread takes the least CPU time a frame, and decodes nothing in advance.
-        stream.codec_context.thread_count = 1
+        context = stream.codec_context
+        context.thread_count = 1
+        context.options = _bounded()
+        if context.width * context.height > MOST_PIXELS:
+            raise OdysseyError(
+                f"{self._name} has pictures of {context.width}x{context.height}, and none of more "
+                f"than {MOST_PIXELS:,} pixels are decoded"
+            )
         return stream
 
     def _ends_before(self, number: int) -> bool:
@@ -185,6 +172,7 @@ class VideoFile:
         """
         if self._index is None or self._file.failure is not None:
             return False
+        self._file.begin(anew=True)
         if self._seekable:
             self._seekable = False
             if self._sought:
@@ -220,7 +208,9 @@ class VideoFile:
 
     def _packets(self) -> Iterator[VideoPacket]:
         self._moved = True
-        return self._container.demux(self._stream)
+        for packet in self._container.demux(self._stream):
+            self._file.check()
+            yield packet
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -240,3 +230,8 @@ class VideoFile:
         failure, self._file.failure = self._file.failure, None
         if failure is not None:
             raise failure
+
+
+def _bounded() -> dict[str, str]:
+    """The options that keep libav from decoding too large pictures."""
+    return {"max_pixels": str(MOST_PIXELS)}

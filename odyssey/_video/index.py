@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import bisect
 import heapq
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 from av.container import InputContainer
 from av.video.stream import VideoStream
+
+#: Entries between two looks at the clock, a few milliseconds.
+_CHECKED_EVERY = 1024
 
 
 @attrs.frozen
@@ -34,8 +38,14 @@ class FrameIndex:
     _places: dict[tuple[int, int], int]
 
     @classmethod
-    def of(cls, container: InputContainer, stream: VideoStream) -> FrameIndex | None:
-        """Returns the index of an MP4; None if it isn't complete, as in a fragmented file."""
+    def of(
+        cls, container: InputContainer, stream: VideoStream, check: Callable[[], None]
+    ) -> FrameIndex | None:
+        """Returns the index of an MP4; None if it isn't complete, as in a fragmented file.
+
+        Args:
+            check: Called now and then; raises when the time is over.
+        """
         # PyAV before 17.1 doesn't have the attribute: frames are counted from the beginning.
         entries: Any = getattr(stream, "index_entries", None)
         if not entries or "mp4" not in container.format.name or not stream.frames:
@@ -45,7 +55,9 @@ class FrameIndex:
         # Seeking takes presentation times; the index has decoding times.
         shift = (stream.start_time or 0) - entries[0].timestamp
         count = 0
-        for entry in entries:
+        for number, entry in enumerate(entries):
+            if number % _CHECKED_EVERY == 0:
+                check()
             if entry.is_keyframe:
                 keys.append(KeyFrame(count, entry.timestamp + shift))
                 places[entry.pos, entry.timestamp] = count

@@ -283,7 +283,7 @@ class Recordings:
         given = recording_or_id
         self._check_open()
         if isinstance(given, os.PathLike):
-            return frames_of_file(os.fsdecode(given), first, end, every)
+            return frames_of_file(os.fsdecode(given), first, end, every, self._timeout)
         _id_of(given)
         return frames_of_artifact(lambda: self._artifact(given, "video"), first, end, every)
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+import attrs
+
 from odyssey._runtime.background import load
 from odyssey.frames.frame import VideoFrame
 from odyssey.recordings.artifact import Artifact
@@ -15,7 +17,7 @@ from odyssey.recordings.download import fetch
 from odyssey.recordings.range_reader import RangeReader
 
 if TYPE_CHECKING:
-    from odyssey._video.file import SeekableFile
+    from odyssey._video.guarded_file import SeekableFile
 
 
 def frames_of_artifact(
@@ -31,13 +33,20 @@ def frames_of_artifact(
         source = artifact()
         file = _seekable(source, stack)
         # Read as MP4 whatever it claims to be: it comes from outside.
-        yield from _decoded(file, source.title, source.stream_id, "mp4", start, stop, step)
+        opened = _Opening(file, source.title, "mp4", source.timeout)
+        yield from _decoded(opened, source.stream_id, start, stop, step)
 
 
-def frames_of_file(path: str, start: int, stop: int | None, step: int) -> Iterator[VideoFrame]:
-    """Decodes a local video file, in any format that libav reads."""
+def frames_of_file(
+    path: str, start: int, stop: int | None, step: int, timeout: float | None
+) -> Iterator[VideoFrame]:
+    """Decodes a local video file, in any format that libav reads.
+
+    Args:
+        timeout: seconds of work without a byte more of the file.
+    """
     with open(path, "rb") as file:
-        yield from _decoded(file, path, None, None, start, stop, step)
+        yield from _decoded(_Opening(file, path, None, timeout), None, start, stop, step)
 
 
 def _seekable(artifact: Artifact, stack: contextlib.ExitStack) -> SeekableFile:
@@ -56,20 +65,24 @@ def _seekable(artifact: Artifact, stack: contextlib.ExitStack) -> SeekableFile:
     return file
 
 
+@attrs.frozen
+class _Opening:
+    """The arguments of `VideoFile`, which is imported late."""
+
+    file: SeekableFile
+    name: str
+    format: str | None
+    timeout: float | None
+
+
 def _decoded(
-    file: SeekableFile,
-    name: str,
-    stream_id: str | None,
-    format: str | None,
-    start: int,
-    stop: int | None,
-    step: int,
+    opening: _Opening, stream_id: str | None, start: int, stop: int | None, step: int
 ) -> Iterator[VideoFrame]:
     load("odyssey._video.file")
     from odyssey._video.file import VideoFile
     from odyssey._video.picture import DecodedPicture
 
-    with VideoFile(file, name, format) as video:
+    with VideoFile(opening.file, opening.name, opening.format, opening.timeout) as video:
         for index, frame in video.frames(start, stop, step):
             yield VideoFrame(
                 data=DecodedPicture(frame),

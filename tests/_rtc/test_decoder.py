@@ -17,6 +17,7 @@ import pytest
 from odyssey._rtc import decoder
 from odyssey._rtc.assembler import EncodedFrame
 from odyssey._rtc.decoder import BACKLOG, MOST_WAITING, Decoder
+from odyssey._video import bounds
 from odyssey.emulator.encoder import FrameEncoder
 from tests.support.helpers import our_threads
 
@@ -183,7 +184,7 @@ def test_a_picture_of_more_than_8192_by_8192_is_not_decoded(
         scene.put(encoded(1, codec)[0], 0, name)
         await scene.end()
 
-    assert decoder.MOST_PIXELS == 8192 * 8192
+    assert bounds.MOST_PIXELS == 8192 * 8192
     monkeypatch.setattr(decoder, "MOST_PIXELS", 64 * 64)
     assert len(play(scenario).frames) == 1
     monkeypatch.setattr(decoder, "MOST_PIXELS", 64 * 64 - 1)
