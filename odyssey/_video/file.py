@@ -221,7 +221,7 @@ class VideoFile:
             self._raise_failure()
             if isinstance(exc, FFmpegError):
                 raise OdysseyError(
-                    f"{self._name} is broken or not a video ({exc.strerror})"
+                    f"{self._name} is broken, or no video ({exc.strerror})"
                 ) from scrub(exc)
             raise
         self._raise_failure()
