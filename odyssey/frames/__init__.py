@@ -1,1 +1,1 @@
-"""What a reader of frames touches; needs no av."""
+"""Frames, the queues they are read from, and their counters. Doesn't import av."""

@@ -1,4 +1,4 @@
-"""The live stream in place of `cv2.VideoCapture`, for code that was written for OpenCV."""
+"""The live stream with the methods of `cv2.VideoCapture`, for code written with OpenCV."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from odyssey.errors import OdysseyError
 from odyssey.frames.frame import Array, VideoFrame
 from odyssey.frames.queue import FrameQueue
 
-# OpenCV's numbers of the properties, so that OpenCV itself isn't needed.
+# OpenCV's numbers for the properties, so that OpenCV isn't required.
 _POS_MSEC, _POS_FRAMES, _WIDTH, _HEIGHT, _FPS = 0, 1, 3, 4, 5
 
-#: Programs ask for the size and the rate before they read: frames that are looked at for that, half
-#: a second of them, and seconds that they may take.
+#: Programs ask for the size and the frame rate before they read. These are the frames that are read
+#: ahead to measure them, half a second, and the seconds to wait for those frames.
 _LOOK_AHEAD = 13
 _LOOK_AHEAD_TIMEOUT = 3.0
 
 
 class Capture:
-    """What `client.capture()` gives: the frames from then on, through a queue of its own.
+    """Reads the live stream as a `cv2.VideoCapture` does; returned by `client.capture()`.
 
-    For one thread, as a `cv2.VideoCapture` is.
+    It gets the frames from then on, through a queue of its own. For one thread.
 
     Example:
         ```python
@@ -52,12 +52,12 @@ class Capture:
         self._count = 0
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        """Whether frames may come: connected, or some still wait; not released."""
+        """Whether frames may come: not released, and connected or with frames waiting."""
         waiting = len(self._ahead) + len(self._queue)
         return not self._released and (self._is_connected() or waiting > 0)
 
     def open(self, *_: object) -> bool:
-        """Whether it is open, as `isOpened` says: the client's stream is the only source."""
+        """Returns `isOpened()`: the client's stream is the only source."""
         return self.isOpened()
 
     def getBackendName(self) -> str:  # noqa: N802 - OpenCV's name
@@ -65,9 +65,9 @@ class Capture:
         return "ODYSSEY"
 
     def read(self, image: Array | None = None) -> tuple[bool, Array | None]:
-        """The next frame as (True, (height, width, 3) BGR); (False, None) when the stream is over.
+        """Returns True and the next frame in BGR, or (False, None) when the stream is over.
 
-        The array is the caller's own: C-contiguous, and may be drawn into.
+        The array (height, width, 3) is C-contiguous and the caller's own, to be drawn into.
 
         Args:
             image: An array to write the frame into, and to return, where it has the frame's shape
@@ -96,11 +96,11 @@ class Capture:
         return True
 
     def retrieve(self, image: Array | None = None, flag: int = 0) -> tuple[bool, Array | None]:  # noqa: ARG002 - OpenCV's
-        """The frame that `grab` went on to, as `read` gives it; (False, None) before the first.
+        """Returns the frame that `grab` went on to, as `read` does; (False, None) before the first.
 
         Args:
             image: As for `read`.
-            flag: Of no use here: a stream has one picture at a time.
+            flag: Ignored: a stream has one picture at a time.
         """
         frame = self._last
         if self._released or frame is None:
@@ -109,11 +109,14 @@ class Capture:
         return True, frame.to_ndarray("bgr24", out=out)
 
     def get(self, prop: int) -> float:
-        """`cv2.CAP_PROP_FRAME_WIDTH`, `_FRAME_HEIGHT` or `_FPS` of the stream, `_POS_MSEC` or
-        `_POS_FRAMES` of what was read so far; 0.0 for others.
+        """Returns a property of the stream; 0.0 for an unknown one.
 
-        Before the first `read` it looks ahead for the size and the rate: half a second of the
-        stream, which `read` then begins with. Where no stream runs they are 0.0.
+        Before the first `read`, it reads half a second of the stream ahead to measure the size and
+        the frame rate; `read` then begins with those frames. Without a stream they are 0.0.
+
+        Args:
+            prop: `cv2.CAP_PROP_FRAME_WIDTH`, `_FRAME_HEIGHT` or `_FPS`; or `_POS_MSEC` or
+                `_POS_FRAMES`, the position after the frames that were read.
         """
         if prop in (_WIDTH, _HEIGHT, _FPS):
             if self._last is None and not self._ahead:
@@ -126,7 +129,7 @@ class Capture:
         return 0.0
 
     def set(self, _prop: int, _value: float) -> bool:
-        """False: a stream is as the service sends it."""
+        """Returns False: no property of a stream can be set."""
         return False
 
     def release(self) -> None:
@@ -140,11 +143,11 @@ class Capture:
         while len(self._ahead) < _LOOK_AHEAD:
             try:
                 self._ahead.append(self._queue.get(deadline.remaining()))
-            except OdysseyError:  # that is for `read` to say
+            except OdysseyError:  # `read` raises it
                 return
 
     def _measured(self, prop: int) -> float:
-        """The width, height or rate of the frames there were."""
+        """Returns the width, height or frame rate of the frames so far."""
         first = self._first or (self._ahead[0] if self._ahead else None)
         last = self._ahead[-1] if self._ahead else self._last
         if first is None or last is None:

@@ -1,4 +1,4 @@
-"""One decoded frame, given to every queue that wants it."""
+"""Hands each decoded frame to every queue."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 class FrameFanout:
-    """Gives each frame to `client.frames` and to every subscription. Safe between threads."""
+    """Hands each frame to `client.frames` and to every subscription. Safe to use in any thread."""
 
     def __init__(self, main: FrameQueue) -> None:
         self.main = main
-        # Guards the fields below; frames are handed on outside it.
+        # Guards the fields below. Not held while frames are handed on.
         self._lock = threading.Lock()
-        # Weak: a queue that nobody holds any more has no reader, and needs no frames.
+        # Weak references: a queue that nobody refers to has no reader, and needs no frames.
         self._subscriptions: tuple[weakref.ref[FrameQueue], ...] = ()
         self._state = StreamState.OFFLINE
         self._failure: Exception | None = None
         self._stream: LiveStream | None = None
 
     def subscribe(self, maxsize: int, overflow: Overflow, timeout: float | None) -> FrameQueue:
-        """One more queue, in the state that the others are in."""
+        """Makes one more queue, in the state of the others."""
         queue = FrameQueue(maxsize, overflow, timeout=timeout, on_close=self._forget)
         with self._lock:
             queue.set_state(self._state, self._failure, stream=self._stream)
@@ -36,7 +36,7 @@ class FrameFanout:
         return queue
 
     def put(self, frame: VideoFrame, *, idle: bool) -> None:
-        """`idle`: it belongs to no stream, and is only counted."""
+        """Hands a frame to every queue; an `idle` one belongs to no stream and is only counted."""
         self.main.put(frame, idle=idle)
         for reference in self._subscriptions:
             if (queue := reference()) is not None:
@@ -49,7 +49,7 @@ class FrameFanout:
         *,
         stream: LiveStream | None = None,
     ) -> None:
-        """As `FrameQueue.set_state`, for all. A new stream starts with an empty main queue."""
+        """Sets the state of every queue, and empties the main one when a new stream starts."""
         with self._lock:
             self._state, self._failure, self._stream = state, failure, stream
             clear = state is StreamState.LIVE

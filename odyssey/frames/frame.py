@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.uint8]
     Image = PIL.Image.Image
 else:
-    # Whoever only lists recordings doesn't wait for numpy: it is imported where pixels are.
+    # numpy is imported where pixels are used, so that listing recordings doesn't wait for it.
     Array = Any
     Image = Any
 
@@ -22,7 +22,11 @@ PixelFormat = Literal["rgb24", "bgr24", "gray8", "yuv420p"]
 
 
 def array_shape(format: str, width: int, height: int) -> tuple[int, ...]:
-    """The shape of an array in that pixel format; `ValueError` for a format there isn't."""
+    """Returns the shape of an array in that pixel format.
+
+    Raises:
+        ValueError: The format is unknown, or not possible with this size.
+    """
     if format in ("rgb24", "bgr24"):
         return (height, width, 3)
     if format == "gray8":
@@ -35,18 +39,18 @@ def array_shape(format: str, width: int, height: int) -> tuple[int, ...]:
 
 
 class Picture(Protocol):
-    """What a frame's pixels come from; shared by all subscriptions, safe between threads."""
+    """The source of a frame's pixels; shared by all subscriptions, safe to use in any thread."""
 
     @property
     def most_bytes(self) -> int:
-        """The most memory it takes, also when it is converted later; never changes."""
+        """The most memory it takes, a later conversion included; never changes."""
 
     def rgb(self) -> Array: ...
     def convert(self, format: str, out: Array | None) -> Array: ...
 
 
 class ArrayPicture:
-    """Pixels that are an RGB array already."""
+    """A picture that is an RGB array."""
 
     def __init__(self, data: Array) -> None:
         self._data = data
@@ -94,15 +98,15 @@ class VideoFrame:
 
     Attributes:
         data: The pixels: uint8, (height, width, 3), RGB, C-contiguous. Converted from the decoder's
-            YUV on first use, in the thread that uses it, and kept; a frame nobody reads costs no
-            conversion. All subscriptions share the array, so copy it before writing into it.
-        width: Pixels.
-        height: Pixels.
-        timestamp_ms: Presentation time of the media, in milliseconds.
-        index: 0, 1, 2 … as received on this connection. A gap in what you get is a dropped frame.
-        received_at: `time.monotonic()` seconds, when it was decoded.
+            YUV on first use, in the thread that uses it, and kept; a frame that nobody reads costs
+            no conversion. All subscriptions share the array, so copy it before writing into it.
+        width: Width in pixels.
+        height: Height in pixels.
+        timestamp_ms: Presentation time in milliseconds.
+        index: 0, 1, 2 … in the order received on this connection. A gap means dropped frames.
+        received_at: When it was decoded, in `time.monotonic()` seconds.
         stream_id: The stream that was running when it was received, or None.
-        prompt: The prompt last acknowledged by then: what the picture should show. Or None.
+        prompt: The last prompt acknowledged before it was received, or None.
 
     Frames are immutable and safe to share between threads.
 
@@ -129,11 +133,11 @@ class VideoFrame:
 
     @property
     def _most_bytes(self) -> int:
-        """The most memory that its picture takes, also when it is converted later."""
+        """The most memory that the picture takes, a later conversion included."""
         return self._picture.most_bytes
 
     def to_ndarray(self, format: PixelFormat = "rgb24", out: Array | None = None) -> Array:
-        """The pixels in another format, as an array of the caller's own.
+        """Returns the pixels in another format, as a new array or in `out`.
 
         Args:
             format: `"rgb24"` or `"bgr24"`: (height, width, 3); `"gray8"`: (height, width);
@@ -141,7 +145,8 @@ class VideoFrame:
             out: A C-contiguous uint8 array of that shape to write into; it is returned.
 
         Raises:
-            ValueError: An unknown format, or `out` is not such an array.
+            ValueError: The format is unknown, or `out` is not such an array.
+            TypeError: `out` is not an array.
 
         Example:
             ```python
@@ -155,7 +160,7 @@ class VideoFrame:
         return self._picture.convert(format, out)
 
     def to_image(self) -> Image:
-        """The picture as a `PIL.Image.Image` in mode RGB, with pixels of its own.
+        """Returns the picture as a `PIL.Image.Image` in mode RGB, with a copy of the pixels.
 
         Example:
             ```python
@@ -167,7 +172,7 @@ class VideoFrame:
         return Image.fromarray(self.to_ndarray())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        """`np.asarray(frame)` is `frame.data`."""
+        """Makes `np.asarray(frame)` return `frame.data`."""
         import numpy as np
 
         if dtype is not None and np.dtype(dtype) != np.uint8:
@@ -184,7 +189,7 @@ class VideoFrame:
         )
 
     def _repr_png_(self) -> bytes:
-        """In Jupyter a frame shows as a picture."""
+        """Shows the frame as a picture in Jupyter."""
         import io
 
         buffer = io.BytesIO()
@@ -193,7 +198,12 @@ class VideoFrame:
 
 
 def check_out(out: object, shape: tuple[int | None, ...]) -> None:
-    """Refuses what can't be written into; None in `shape` is any length."""
+    """Checks that an array of this shape can be written into; None in `shape` is any length.
+
+    Raises:
+        TypeError: `out` is not an array.
+        ValueError: It has another dtype or shape, or isn't contiguous and writeable.
+    """
     import numpy as np
 
     if not isinstance(out, np.ndarray):

@@ -1,4 +1,4 @@
-"""One stream of a connection, as its frames, its readers and its owner know it."""
+"""The state of one stream, shared by its frames, its readers and the connection."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from odyssey.errors import OdysseyStreamError
 
 @attrs.define(eq=False)
 class LiveStream:
-    """What is known of one stream, while it runs and afterwards.
+    """The state of one stream, while it runs and afterwards.
 
-    Written by the connection and under the lock of the queues; any thread may read it: an attribute
-    is one value, replaced as a whole.
+    Written by the connection, under the lock of the queues. Any thread may read it, as each
+    attribute is replaced as a whole.
 
     Attributes:
-        id: None for what a spectator sees, who is not told.
-        prompt: The prompt last acknowledged, as the service applied it.
-        since: When it started, `time.monotonic()`.
-        failure: What ended it, unless it ended in good order.
+        id: The stream's id; None for a spectator, who doesn't get it.
+        prompt: The last acknowledged prompt, as the service applied it.
+        since: When it started, in `time.monotonic()` seconds.
+        failure: The error that ended it; None if it ended cleanly.
     """
 
     id: str | None = None
@@ -27,7 +27,7 @@ class LiveStream:
     failure: Exception | None = None
 
     def over(self) -> OdysseyStreamError:
-        """What a call gets that was meant for this stream and came after its end."""
+        """Returns the error for a call on this stream after its end."""
         return OdysseyStreamError(
             f"stream {self.id} is over; start another one", reason="stream_ended"
         )

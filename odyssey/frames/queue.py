@@ -1,4 +1,4 @@
-"""The bounded queues that hand frames to the caller's threads."""
+"""Bounded queues, from which the caller's threads read frames."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Overflow = Literal["drop_oldest", "drop_newest"]
 
 
 class StreamState(enum.Enum):
-    """Where the frames of a queue come from at the moment."""
+    """The state of the connection and its stream, as a queue sees it."""
 
     OFFLINE = "offline"  # the client has not been connected
     READY = "ready"  # connected, no stream yet
@@ -38,7 +38,7 @@ class StreamState(enum.Enum):
     CLOSED = "closed"  # this queue was closed
 
 
-#: Bytes of pictures that a queue may hold; the larger of the two counts.
+#: The most bytes of pictures in a queue, in all or for each frame of `maxsize`; the larger counts.
 _MOST_BYTES = 512 << 20
 _MOST_BYTES_PER_FRAME = 4 << 20
 
@@ -48,19 +48,14 @@ _CLEAN_ENDS = (StreamState.ENDED, StreamState.GONE, StreamState.CLOSED)
 class FrameQueue:
     """A bounded queue of frames, filled by the media thread and read by any other.
 
-    `client.frames` is one; `client.subscribe()` makes more. When it is full, a frame is dropped and
-    counted: nothing a reader does can hold the media up. It is full with `maxsize` frames, or with
-    512 MB or `maxsize` times 4 MB of pictures, whichever is more. All methods may be called from
-    any thread.
+    `client.frames` is one; `client.subscribe()` makes more. When the queue is full, a frame is
+    dropped and counted, so that a slow reader never holds the media up. It is full with `maxsize`
+    frames, or with 512 MB or `maxsize` times 4 MB of pictures, whichever is more. Safe to share
+    between threads.
 
-    `timeout` is in seconds, counts from the call, and defaults to the client's; 0 does not wait, a
-    negative one is a `ValueError`. Frames that wait are handed out before the end or an error is.
-
-    Raises (`get`, `latest`, iteration):
-        OdysseyTimeoutError: No frame came in time.
-        OdysseyConnectionError: The client is not connected, or the connection was lost.
-        OdysseyStreamError: The stream has ended and nothing waits (`get`, `latest`; iteration
-            stops instead), or it failed. `StreamDurationExceededError` is one of these.
+    A `timeout` is in seconds, counts from the call, and defaults to the client's; 0 does not wait,
+    a negative one is a `ValueError`. Waiting frames are handed out before the end of the stream, or
+    the error that ended it, is reported.
 
     Example:
         ```python
@@ -101,12 +96,12 @@ class FrameQueue:
 
     @property
     def maxsize(self) -> int:
-        """The most frames that wait here."""
+        """The most frames that the queue holds."""
         return self._maxsize
 
     @property
     def stats(self) -> QueueStats:
-        """The counters, as of now; takes no lock, so a signal handler may read them."""
+        """The present counters. Takes no lock, so a signal handler may read them."""
         return self._stats
 
     def __len__(self) -> int:
@@ -116,14 +111,25 @@ class FrameQueue:
         return f"FrameQueue({len(self)} of {self._maxsize} frames, {self._state.value})"
 
     def get(self, timeout: float | None = None) -> VideoFrame:
-        """The oldest waiting frame; waits for one if there is none."""
+        """Returns the oldest frame; waits for one if there is none.
+
+        Raises:
+            OdysseyTimeoutError: No frame came in time.
+            OdysseyConnectionError: The client is not connected, or the connection was lost.
+            OdysseyStreamError: The stream has ended or failed, and no frame is left.
+                `StreamDurationExceededError` is one of these.
+        """
         deadline = self._deadline(timeout)
         with self._changed:
             self._wait(deadline)
             return self._remove_oldest("delivered")
 
     def latest(self, timeout: float | None = None) -> VideoFrame:
-        """The newest frame; older ones are skipped. Waits only if there is none."""
+        """Returns the newest frame and skips the older ones; waits for one if there is none.
+
+        Raises:
+            OdysseyTimeoutError, OdysseyConnectionError, OdysseyStreamError: As `get`.
+        """
         deadline = self._deadline(timeout)
         with self._changed:
             self._wait(deadline)
@@ -132,7 +138,9 @@ class FrameQueue:
             return self._remove_oldest("delivered")
 
     def read(self) -> tuple[bool, Array | None]:
-        """As `cv2.VideoCapture.read()`: (True, (height, width, 3) BGR); (False, None) at the end.
+        """Returns True and the next frame in BGR, or (False, None) at the end of the stream.
+
+        As `cv2.VideoCapture.read()`, with an array (height, width, 3).
 
         Raises:
             OdysseyTimeoutError, OdysseyConnectionError, StreamDurationExceededError: As `get`.
@@ -142,14 +150,15 @@ class FrameQueue:
         return False, None
 
     def take(self, n: int, timeout: float | None = None) -> list[VideoFrame]:
-        """The next `n` frames; fewer if the stream ends or fails under way.
+        """Returns the next `n` frames; fewer if the stream ends or fails meanwhile.
 
         Args:
+            n: The number of frames.
             timeout: Seconds for all of them together.
 
         Raises:
-            OdysseyTimeoutError: They did not all come in time; those that did are its `partial`.
-            OdysseyStreamError, OdysseyConnectionError: There was none at all.
+            OdysseyTimeoutError: They did not all come in time; `partial` has those that did.
+            OdysseyStreamError, OdysseyConnectionError: As `get`, if there was no frame at all.
         """
         frames: list[VideoFrame] = []
         for frame in self._next_frames(n, timeout, frames):
@@ -157,21 +166,24 @@ class FrameQueue:
         return frames
 
     def stack(self, n: int, timeout: float | None = None, out: Array | None = None) -> Array:
-        """The next `n` frames as one array: uint8 (n, height, width, 3) RGB.
+        """Returns the next `n` frames as one array: uint8 (n, height, width, 3) RGB.
 
-        Fewer if the stream ends or fails under way.
+        It has fewer frames if the stream ends or fails meanwhile.
 
         Args:
+            n: The number of frames.
             timeout: Seconds for all of them together.
-            out: A C-contiguous uint8 array (n, height, width, 3) to write into. It is returned
-                itself where it was filled, otherwise a view of its beginning.
+            out: A C-contiguous uint8 array (n, height, width, 3) to write into. The result is `out`
+                if it was filled, otherwise a view of its beginning.
 
         Raises:
-            OdysseyTimeoutError: They did not all come in time; those that did are its `partial`,
-                an array.
-            OdysseyStreamError: The size changed (`reason` is `"size_changed"`; the frames before
-                that are its `partial`, the others stay in the queue), or there was none at all.
-            OdysseyConnectionError: There was none at all.
+            OdysseyTimeoutError: They did not all come in time; `partial` is an array of those that
+                did.
+            OdysseyStreamError: The size changed (`reason` is `"size_changed"`; `partial` has the
+                frames before that, and the others stay in the queue); or as `get`, if there was no
+                frame at all.
+            OdysseyConnectionError: As `get`, if there was no frame at all.
+            ValueError: `out` has another size than the frames, or is not such an array.
         """
         import numpy as np
 
@@ -194,22 +206,23 @@ class FrameQueue:
         return came()
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        """Frames until the stream ends; raises what ended it if that was a failure. The client's
-        timeout counts anew before each.
+        """Yields frames until the stream ends, and raises the error if it failed.
+
+        Each frame is waited for with the client's timeout.
         """
         return _Iteration(self)
 
     def frames_of(self, stream: LiveStream) -> Iterator[VideoFrame]:
-        """As iteration, of one stream: ends at once where that is over and none of it waits."""
+        """Yields the frames of one stream; ends at once if it is over and none of them wait."""
         return _Iteration(self, stream)
 
     def clear(self) -> None:
-        """Throws away what waits."""
+        """Discards the waiting frames, which count as skipped."""
         with self._changed:
             self._skip_all()
 
     def close(self) -> None:
-        """Ends this queue: it takes no more frames and its readers are woken. Idempotent."""
+        """Closes the queue: it takes no more frames, and its readers are woken. Idempotent."""
         self.set_state(StreamState.CLOSED, clear=True)
         if self._on_close is not None:
             self._on_close(self)
@@ -225,10 +238,10 @@ class FrameQueue:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # What the media side calls.
+    # Called by the connection.
 
     def put(self, frame: VideoFrame, *, idle: bool = False) -> None:
-        """A frame that was decoded; never blocks. `idle`: it belongs to no stream."""
+        """Takes a decoded frame; never blocks. An `idle` one belongs to no stream."""
         with self._changed:
             if self._state is StreamState.CLOSED:
                 return
@@ -243,7 +256,7 @@ class FrameQueue:
             self._frames.append((self._stream, frame))
             self._bytes += frame._most_bytes
             self._count(received=1, waiting=1)
-            # All: a reader that is bound to the stream before leaves the frame to another.
+            # Wakes all: a reader that is bound to the previous stream leaves this frame to another.
             self._changed.notify_all()
 
     def set_state(
@@ -273,7 +286,7 @@ class FrameQueue:
             self._changed.notify_all()
 
     def _leave_parent(self) -> None:
-        """In a forked child nothing comes any more."""
+        """Fails the queue in a forked child, which gets no frames."""
         failure = self._fork_guard.refusal()
         self._on_close = None
         self._skip_all()
@@ -281,7 +294,7 @@ class FrameQueue:
         self._stream.failure = failure
         self._changed = threading.Condition(threading.Lock())
 
-    # The reading side's parts; all but `_deadline` and `_next_frames` are called with the lock.
+    # Parts of reading. All but `_deadline` and `_next_frames` are called with the lock held.
 
     def _deadline(self, timeout: float | None) -> Deadline:
         return Deadline.after(self._timeout if timeout is None else check_wait(timeout))
@@ -307,7 +320,7 @@ class FrameQueue:
         self._stats = attrs.evolve(before, **changed)
 
     def _wait(self, deadline: Deadline) -> None:
-        """Until a frame waits, of whatever stream."""
+        """Waits for a frame, of whatever stream."""
         while not self._frames:
             if (error := self._why_none()) is not None:
                 raise error
@@ -323,7 +336,7 @@ class FrameQueue:
         self._changed.wait(WAIT_SLICE if left is None else min(left, WAIT_SLICE))
 
     def _why_none(self) -> Exception | None:
-        """Why no frame can come; None where one may."""
+        """Returns the error that says why no frame can come; None if one may."""
         if self._state is StreamState.FAILED:
             assert self._failure is not None
             return own_copy(self._failure)
@@ -343,7 +356,14 @@ class FrameQueue:
         partial: Callable[[], object] | None = None,
         size: tuple[int, int] | None = None,
     ) -> Iterator[VideoFrame]:
-        """Up to `n` frames for `take`; for `stack`, which gives `partial`, all of one size."""
+        """Yields up to `n` frames.
+
+        Args:
+            got: The caller's list of the frames so far.
+            partial: Returns `partial` for an error; without it, that is `got`. With it, all frames
+                have to be of one size.
+            size: That size, if it is known before the first frame.
+        """
         n = check_count(n, "n", 0)
         deadline = self._deadline(timeout)
         reader = _Iteration(self)
@@ -379,7 +399,7 @@ class _SizeChanged(Exception): ...  # noqa: N818 - never leaves this file
 
 
 class _Iteration(Iterator[VideoFrame]):
-    """Reads one stream: it ends where the stream does, even if the next one has begun by then."""
+    """Reads one stream, and stops at its end even if the next one has begun by then."""
 
     def __init__(self, queue: FrameQueue, stream: LiveStream | None = None) -> None:
         self._queue = queue
@@ -392,7 +412,11 @@ class _Iteration(Iterator[VideoFrame]):
         return frame
 
     def next(self, deadline: Deadline, size: tuple[int, int] | None = None) -> VideoFrame | None:
-        """The next frame, or None where the stream is over; one of another `size` stays there."""
+        """Returns the next frame, or None when the stream is over.
+
+        Raises:
+            _SizeChanged: The frame has another size than `size`; it stays in the queue.
+        """
         queue = self._queue
         with queue._changed:
             while True:
@@ -410,7 +434,7 @@ class _Iteration(Iterator[VideoFrame]):
                 queue._wait_for_change(deadline)
 
     def _over(self) -> bool:
-        """Whether no frame can come any more; raises what ended the stream if it was a failure."""
+        """Whether no more frame can come; raises the error if the stream failed."""
         queue, state = self._queue, self._queue._state
         if self._stream is None:
             error = None if state in _CLEAN_ENDS else queue._why_none()

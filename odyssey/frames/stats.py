@@ -1,4 +1,4 @@
-"""What was received, counted."""
+"""Counters of received frames."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import attrs
 
 @attrs.frozen
 class QueueStats:
-    """What a queue did since it was made: `received` is the sum of the next three and `waiting`.
+    """A queue's counters since it was made.
+
+    `received` is the sum of `delivered`, `dropped`, `skipped` and `waiting`.
 
     Attributes:
         received: Frames that arrived while a stream ran.
@@ -29,7 +31,7 @@ class QueueStats:
 
 @attrs.frozen
 class ClientStats:
-    """What a client received on its present or last connection.
+    """A client's counters for its present or last connection.
 
     Attributes:
         frames_received: Frames that were decoded, whether a stream ran or not.
