@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import collections
 import logging
-import queue
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
+from odyssey._live.event_queue import Event, EventQueue
 from odyssey._runtime.deadline import Deadline
 from odyssey.frames.frame import VideoFrame
 from odyssey.models import BroadcastInfo, ConnectionStatus
@@ -30,9 +30,6 @@ StatusChangeCallback = Callable[[ConnectionStatus, str | None], object]
 
 #: Frames that wait for a slow `on_video_frame`: the newest, and one while the next is fetched.
 FRAME_BACKLOG = 2
-
-
-_Event = tuple[str, tuple[object, ...]]
 
 #: The threads' names.
 _EVENTS, _FRAMES = "odyssey-events", "odyssey-frames"
@@ -83,7 +80,7 @@ class Callbacks:
 
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
-        self._events: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
+        self._events = EventQueue()
         # Its lock guards the fields below; `_handlers` is replaced as a whole, and read without it.
         self._frame_came = threading.Condition()
         self._frames: collections.deque[VideoFrame] = collections.deque()
@@ -113,7 +110,7 @@ class Callbacks:
     def emit(self, name: str, *args: object) -> None:
         """Has the handler `name` called, after those emitted before."""
         if self._threads and not self._finished:
-            self._events.put((name, args))
+            self._events.put(name, args, fatal=name == "on_error")
 
     def frame(self, frame: VideoFrame) -> None:
         """Has `on_video_frame` called, if it comes to it before newer ones push this one out."""
@@ -138,7 +135,7 @@ class Callbacks:
             self._frames.clear()
             self._frame_came.notify()
             if _FRAMES not in self._threads:
-                self._events.put(None)
+                self._events.end()
 
     def join(self, deadline: Deadline) -> None:
         """Waits for the threads until `deadline`; not for the one it is called from."""
@@ -173,10 +170,10 @@ class Callbacks:
                 self._delivered += 1
             failure = self._call("on_video_frame", (frame,))
             if failure is not None:
-                self._events.put(failure)
-        self._events.put(None)  # the last word: after `finish` nothing else is emitted
+                self._events.put(*failure)
+        self._events.end()  # the last word: after `finish` nothing else is emitted
 
-    def _call(self, name: str, args: tuple[object, ...]) -> _Event | None:
+    def _call(self, name: str, args: tuple[object, ...]) -> Event | None:
         """Calls a handler; the event that tells of it, if it raised."""
         handler = getattr(self._handlers, name)
         if handler is None:

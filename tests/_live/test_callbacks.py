@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
 import pytest
 
-from odyssey import Odyssey
+from odyssey import Odyssey, OdysseyError
 from odyssey._live import callbacks as _callbacks
+from odyssey._live import event_queue as _event_queue
 from odyssey._live.callbacks import FRAME_BACKLOG, Callbacks, Handlers
+from odyssey._live.event_queue import MOST_ERRORS
 from odyssey._runtime.deadline import Deadline
 from tests.support.helpers import our_threads, wait_until
 from tests.support.pictures import frame
@@ -253,6 +256,37 @@ def test_a_frame_callback_that_raises_gets_the_next_frames(start: Start) -> None
         wait_until(lambda n=index: len(seen) == n + 1)  # type: ignore[misc]
     done(callbacks)
     assert seen == errors == [0, 1, 2]
+
+
+def test_errors_that_wait_hold_few_frames(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """Each holds its frame, through the traceback."""
+    caplog.set_level(logging.CRITICAL, _callbacks.__name__)  # pytest keeps what is logged
+    caplog.set_level(logging.WARNING, _event_queue.__name__)
+    frames: list[weakref.ref[Any]] = []
+    told: list[object] = []
+    go_on = threading.Event()
+
+    def fail(got: Any) -> None:
+        frames.append(weakref.ref(got))
+        raise ValueError(got.index)
+
+    def block(exc: Exception, fatal: bool) -> None:
+        told.append((exc.args[0], fatal))
+        assert go_on.wait(10)
+
+    callbacks = start(on_video_frame=fail, on_error=block)
+    for index in range(40):
+        callbacks.frame(frame(index))
+        wait_until(lambda n=index: len(frames) == n + 1)  # type: ignore[misc]
+    wait_until(lambda: sum(f() is not None for f in frames) <= MOST_ERRORS + 3)
+    callbacks.emit("on_error", OdysseyError("the end"), True)
+    go_on.set()
+    done(callbacks)
+    assert told[:2] == [(0, False), (1, False)]
+    assert told[-1] == ("the end", True)
+    left_out = 40 + 1 - len(told)
+    assert left_out >= 40 - MOST_ERRORS - 3
+    assert f"on_error was not called {left_out} times" in caplog.text
 
 
 # Frames.
