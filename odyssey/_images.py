@@ -33,12 +33,7 @@ MAX_BYTES = 25 * 1024 * 1024
 # or removed Pillow's, and makes the outcome the same whatever the warning filters are: they belong
 # to the whole process, and changing them for a moment is not safe between threads.
 MAX_PIXELS = 89_478_485
-PORTRAIT_SIZE = (704, 1280)
-LANDSCAPE_SIZE = (1280, 704)
-JPEG_QUALITY = 95
-
 _EXPECTED = "a picture in JPEG, PNG, WebP, GIF, BMP, HEIC, HEIF or AVIF, of at most 25 MB"
-_EXPECTED_ARRAY = "uint8 of shape (height, width, 3), RGB, or (height, width), gray"
 _ACCEPTED = frozenset({"JPEG", "PNG", "WEBP", "GIF", "BMP", "HEIF", "AVIF"})
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -53,6 +48,11 @@ _SIGNATURES = (
 )
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 msf1".split())
+PORTRAIT_SIZE = (704, 1280)
+LANDSCAPE_SIZE = (1280, 704)
+JPEG_QUALITY = 95
+
+_EXPECTED_ARRAY = "uint8 of shape (height, width, 3), RGB, or (height, width), gray"
 _REMOTE = re.compile(r"\s*(https?|ftp|s3|gs|file):/", re.IGNORECASE)
 _BARE_BASE64 = re.compile(r"\s*(/9j/|iVBOR|UklGR|R0lGOD|Qk|AAAA)[A-Za-z0-9+/_\-\s]{35,}={0,2}")
 _LONGEST_PATH_SHOWN = 200
@@ -105,20 +105,20 @@ def _to_picture(image: ImageInput) -> PIL.Image.Image:
     from PIL import Image
 
     if isinstance(image, Image.Image):
-        return _loaded(image, f"the PIL image of mode {image.mode}")
+        return _loaded(image, f"image: the PIL image of mode {image.mode}")
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if isinstance(image, str):
         if image[:64].lstrip()[:5].lower() == "data:":
-            return _decode(_read_data_url(image.strip()), "the data URL")
-        return _decode(_read_file(image), _file_label(image))
+            return decode_picture(_read_data_url(image.strip()), "image: the data URL")
+        return decode_picture(_read_file(image), f"image: {_file_label(image)}")
     if isinstance(image, os.PathLike):
         path = os.fsdecode(image)
-        return _decode(_read_file(path), _file_label(path))
+        return decode_picture(_read_file(path), f"image: {_file_label(path)}")
     if isinstance(image, (bytes, bytearray, memoryview)):
         what = f"the {type(image).__name__} object"
         _check_length(memoryview(image).nbytes, what)
-        return _decode(bytes(image), what)
+        return decode_picture(bytes(image), f"image: {what}")
     raise TypeError(
         "image: expected a path or data URL (str), a path object, bytes, a PIL image or a numpy "
         f"array, got {type(image).__qualname__}{_type_hint(image)}"
@@ -218,15 +218,23 @@ def _check_length(length: int, what: str) -> None:
 # --- from bytes or an array to a picture ---
 
 
-def _decode(data: bytes, what: str) -> PIL.Image.Image:
+def decode_picture(data: bytes, what: str) -> PIL.Image.Image:
+    """Decodes the content of a picture file; of an animation the first frame.
+
+    Args:
+        what: What messages call it.
+
+    Raises:
+        ValueError: It is of another format, too large or damaged, or can't be read here.
+    """
     from PIL import Image
 
     kind = _sniff(data)
     if kind not in _ACCEPTED:
-        raise ValueError(f"image: {what} is {kind or 'of no known format'}; expected {_EXPECTED}")
+        raise ValueError(f"{what} is {kind or 'of no known format'}; expected {_EXPECTED}")
     if kind in ("HEIF", "AVIF"):
         _find_reader(kind, what)
-    with _translated(f"{what}, {kind},"):
+    with translated(f"{what}, {kind},"):
         picture = Image.open(io.BytesIO(data), formats=(kind,))
     with picture:
         return _loaded(picture, f"{what}, {kind},")
@@ -262,30 +270,32 @@ def _find_reader(kind: str, what: str) -> None:
     except ImportError as exc:
         plugin = "pillow-avif-plugin" if kind == "AVIF" else "pillow-heif"
         raise ValueError(
-            f"image: {what} is {'HEIC/' if kind == 'HEIF' else ''}{kind}, which the installed "
+            f"{what} is {'HEIC/' if kind == 'HEIF' else ''}{kind}, which the installed "
             f"Pillow does not read; `pip install {plugin}`, or convert it to JPEG or PNG"
         ) from exc
 
 
 def _loaded(picture: PIL.Image.Image, what: str) -> PIL.Image.Image:
+    """The picture itself, decoded; `ValueError` where it is too large or can't be."""
     _check_pixels(*picture.size, what)
-    with _translated(what):
+    with translated(what):
         picture.load()
     return picture
 
 
 def _check_pixels(width: int, height: int, what: str) -> None:
+    """Raises `ValueError` for a picture without a pixel, or with more than `MAX_PIXELS`."""
     if width == 0 or height == 0:
-        raise ValueError(f"image: {what} has no pixels ({width}x{height})")
+        raise ValueError(f"{what} has no pixels ({width}x{height})")
     if width * height > MAX_PIXELS:
         raise ValueError(
-            f"image: {what} has {width}x{height} = {width * height:,} pixels; "
+            f"{what} has {width}x{height} = {width * height:,} pixels; "
             f"expected at most {MAX_PIXELS:,}"
         )
 
 
 @contextlib.contextmanager
-def _translated(what: str) -> Iterator[None]:
+def translated(what: str) -> Iterator[None]:
     """Turns Pillow's errors into ValueError: its plugins raise nearly any on damaged data."""
     from PIL import Image
 
@@ -293,12 +303,12 @@ def _translated(what: str) -> Iterator[None]:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise ValueError(
-            f"image: {what} claims more pixels than Pillow lets through (a decompression bomb?); "
+            f"{what} claims more pixels than Pillow lets through (a decompression bomb?); "
             f"expected at most {MAX_PIXELS:,}"
         ) from exc
     except Exception as exc:
         raise ValueError(
-            f"image: {what} cannot be decoded ({type(exc).__name__}): it is damaged, cut short, "
+            f"{what} cannot be decoded ({type(exc).__name__}): it is damaged, cut short, "
             f"closed, or of a kind that the installed Pillow does not read; expected {_EXPECTED}"
         ) from exc
 
@@ -313,7 +323,7 @@ def _from_array(array: np.ndarray[Any, Any]) -> PIL.Image.Image:
             f"image: got an array of dtype {array.dtype} and shape {shape}; "
             f"expected {_EXPECTED_ARRAY}{_array_hint(array)}"
         )
-    _check_pixels(shape[1], shape[0], f"the array of shape {shape}")
+    _check_pixels(shape[1], shape[0], f"image: the array of shape {shape}")
     plane = array[:, :, 0] if shape[2:] == (1,) else array
     return Image.fromarray(np.ascontiguousarray(plane))
 

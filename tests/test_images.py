@@ -6,14 +6,12 @@ import base64
 import gc
 import io
 import os
-import struct
 import subprocess
 import sys
 import threading
 import types
 import urllib.parse
 import warnings
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from PIL import Image, ImageOps
 
 from odyssey import _images
 from odyssey._images import MAX_BYTES, MAX_PIXELS, encode_image
+from tests.support.hostile_pictures import png_header
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 200, 40), (30, 40, 220), (230, 220, 30)
 WHITE = (255, 255, 255)
@@ -78,23 +77,6 @@ def refusal(image: Any, error: type[Exception] = ValueError) -> str:
         encode_image(image, portrait=True)
     assert type(caught.value) is error
     return str(caught.value)
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG of nothing but a header that claims this size."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0"))
-        + chunk(b"IEND", b"")
-    )
 
 
 # --- kinds of input ---

@@ -301,15 +301,17 @@ class Recordings:
         """
         load("numpy")
         import numpy as np
-        from PIL import Image
+
+        from odyssey._images import decode_picture, translated
 
         source = self._artifact(recording_or_id, "thumbnail")
-        body = io.BytesIO(_content(source))
+        what = "the file"
         try:
-            with Image.open(body) as image:
-                return np.array(image.convert("RGB"))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            raise OdysseyServerError(f"{source.title} is broken, or no picture") from None
+            picture = decode_picture(_content(source), what)
+            with translated(what):
+                return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
+        except ValueError as exc:
+            raise OdysseyServerError(f"{source.title} is broken, or no picture: {exc}") from None
 
     def _get(self, stream_id: str, deadline: Deadline) -> Recording:
         path = f"/recordings/{path_segment(stream_id)}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from PIL import EpsImagePlugin, Image
 
 from odyssey import (
     Odyssey,
@@ -16,6 +18,7 @@ from odyssey import (
     Recording,
     RecordingEvent,
 )
+from tests.support.hostile_pictures import HOSTILE_PICTURES, TOO_LARGE
 from tests.support.servers import Reply, Request, TinyServer, short_pauses
 from tests.support.storage import EVENTS, KEY, STREAM, Cut, Refusal, Storage, client, jpeg
 
@@ -135,6 +138,29 @@ def test_a_broken_thumbnail(client: Odyssey, storage: Storage, data: bytes) -> N
     storage.files["thumbnail"].data = data
     with pytest.raises(OdysseyServerError, match=f"the thumbnail of recording {STREAM} is broken"):
         client.recordings.thumbnail(STREAM)
+
+
+@pytest.mark.parametrize("name", list(HOSTILE_PICTURES))
+def test_a_hostile_thumbnail(
+    client: Odyssey, storage: Storage, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # an application may have done so
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", None)  # it must not come so far
+    storage.files["thumbnail"].data = HOSTILE_PICTURES[name]
+    with pytest.raises(
+        OdysseyServerError, match=f"the thumbnail of recording {STREAM} is broken"
+    ) as caught:
+        client.recordings.thumbnail(STREAM)
+    assert ("at most 89,478,485" in str(caught.value)) == (name in TOO_LARGE)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP"])
+def test_of_an_animation_the_first_picture(client: Odyssey, storage: Storage, kind: str) -> None:
+    out = io.BytesIO()
+    red, blue = (Image.new("RGB", (64, 32), colour) for colour in ("red", "blue"))
+    red.save(out, kind, save_all=True, append_images=[blue])
+    storage.files["thumbnail"].data = out.getvalue()
+    assert client.recordings.thumbnail(STREAM)[9, 9, 0] > 200
 
 
 def test_what_there_is_none_of(client: Odyssey) -> None:

@@ -6,7 +6,6 @@ import base64
 import binascii
 import io
 import json
-import warnings
 from typing import Any
 
 import attrs
@@ -16,6 +15,8 @@ __all__ = ["StartRequest", "StreamError", "picture_of", "prompt_of", "read_objec
 
 _PORTRAIT = (704, 1280)
 _MOST_BYTES = 25 * 1024 * 1024
+_MOST_PIXELS = 89_478_485
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 
 
 class StreamError(Exception):
@@ -123,12 +124,16 @@ def picture_of(url: str) -> Image.Image:
     """
     data = _data_of(url)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as picture:
-                return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as exc:
-        raise ValueError(str(exc)) from exc
+        # Of what Pillow can read, PostScript for example is run as a program.
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            if picture.width * picture.height > _MOST_PIXELS:
+                raise ValueError(f"{picture.width}x{picture.height} are too many pixels")
+            return picture.convert("RGB")
+    except Exception as exc:  # Pillow raises nearly any on damaged data
+        raise ValueError(
+            f"the picture can't be read: {exc}; expected at most 25 MB and "
+            f"{_MOST_PIXELS:,} pixels, in {', '.join(_FORMATS)}"
+        ) from exc
 
 
 def _data_of(url: str) -> bytes:

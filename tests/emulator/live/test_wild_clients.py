@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from PIL import EpsImagePlugin, Image
 from websockets.exceptions import ConnectionClosed
 
 from odyssey.emulator import Emulator, faults
@@ -20,6 +21,7 @@ from tests.emulator.conftest import Complaints
 from tests.emulator.raw_client import Client, Rest, connected, signaling
 from tests.fuzz.test_arguments import spoilt_pictures
 from tests.simulations.test_scripts import END, START
+from tests.support.hostile_pictures import HOSTILE_PICTURES, TOO_LARGE
 from tests.support.strategies import (
     BINARY,
     JSON,
@@ -153,6 +155,16 @@ def test_any_header_of_authorization_is_answered(rest: Rest) -> None:
 def test_any_picture_is_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(ValueError):
         assert picture_of("data:image/x;base64," + base64.b64encode(data).decode()).mode == "RGB"
+
+
+@pytest.mark.parametrize("name", list(HOSTILE_PICTURES))
+def test_a_hostile_picture_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # an application may have done so
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", None)  # it must not come so far
+    data = base64.b64encode(HOSTILE_PICTURES[name]).decode()
+    with pytest.raises(ValueError, match="the picture") as caught:
+        picture_of(f"data:image/png;base64,{data}")
+    assert ("too many pixels" in str(caught.value)) == (name in TOO_LARGE)
 
 
 # Sockets and data channels.
