@@ -1,4 +1,4 @@
-"""`Odyssey`: the facade. Checks arguments and hands them on."""
+"""`Odyssey`, the client: checks arguments and delegates."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ from odyssey.simulations.api import Simulations
 class Odyssey(FlatNames):
     """A client of the service. Every method blocks until it is done, at most `timeout` seconds.
 
-    Making one does no I/O and starts no thread. Clients are safe to share between threads.
+    Making a client does no I/O and starts no thread. Clients are safe to share between threads.
 
     Args:
-        api_key: The key; without one, the environment's `ODYSSEY_API_KEY`. `""` is the same as
-            none. A call that needs a key where there is none raises `ValueError`.
-        api_url: The service; without one, `ODYSSEY_API_URL`, then `https://api.odyssey.ml`.
-        timeout: Seconds that a blocking call waits, unless it is given its own; None for no limit.
-        queue_timeout: Seconds to wait for a free streamer, within the call's own time; without
-            one, `advanced.queue_timeout_s`.
-        frame_buffer: Frames that `frames` holds before it drops the oldest.
-        debug: Logs at DEBUG to stderr: a shorthand for setting up `logging`.
-        advanced: Retries of connecting.
-        enable_telemetry: Tells the service which calls succeeded or failed, by the names of calls
-            and error classes; never anything of a key, token, prompt or address.
+        api_key: The API key; by default `ODYSSEY_API_KEY` of the environment. `""` means no key. A
+            call that needs a key raises `ValueError` if there is none.
+        api_url: The service's URL; by default `ODYSSEY_API_URL` of the environment, or
+            `https://api.odyssey.ml`.
+        timeout: Seconds that a blocking call waits unless it gets its own; None for no limit.
+        queue_timeout: Seconds to wait for a free streamer, within the call's timeout; by default
+            `advanced.queue_timeout_s`.
+        frame_buffer: The number of frames that `frames` holds before it drops the oldest.
+        debug: Whether to log at DEBUG to stderr, as a shorthand for configuring `logging`.
+        advanced: How connecting is retried.
+        enable_telemetry: Whether to report to the service which calls succeeded or failed: names of
+            calls and error classes, never any part of a key, token, prompt or URL.
 
     Raises:
         ValueError, TypeError: An argument is wrong; the text says which and how.
@@ -105,18 +106,18 @@ class Odyssey(FlatNames):
         *,
         timeout: float | None = None,
     ) -> Odyssey:
-        """Connects to a streamer; returns the client when video and both data channels are there.
+        """Connects to a streamer; returns the client once video and both data channels are open.
 
-        Already connected: returns at once, and the callbacks that are given replace the present
-        ones. A connection lost later is final; connect again. The callbacks run on threads of their
-        own, events in order, and may call any method.
+        On a connected client it returns at once, and the given callbacks replace the present ones.
+        A lost connection is not restored: connect again. Callbacks run on threads of their own,
+        events in order, and may call any method.
 
         Raises:
             ValueError: There is no API key.
             OdysseyAuthError: The key was refused.
-            OdysseyUsageError: A limit of the account (one of its classes).
+            OdysseyUsageError: A limit of the account was reached (raised as one of its subclasses).
             OdysseyTimeoutError: No streamer was free, or the connection was not ready, in time;
-                the text names what was missing.
+                the text names the missing part.
             OdysseyConnectionError: The service can't be reached, or ended the connection.
 
         Example:
@@ -144,10 +145,14 @@ class Odyssey(FlatNames):
         *,
         timeout: float | None = None,
     ) -> Odyssey:
-        """As `connect`, with a session that a program with the API key made; needs no key.
+        """Connects as `connect` does, to a session that another program made; needs no API key.
+
+        Args:
+            credentials: Made by `create_client_credentials` of a client with the API key.
 
         Raises:
             OdysseyAuthError: The session token was refused: expired, or used before.
+            OdysseyTimeoutError, OdysseyConnectionError: As `connect`.
 
         Example:
             ```python
@@ -165,10 +170,11 @@ class Odyssey(FlatNames):
         return self
 
     def create_client_credentials(self) -> ClientCredentials:
-        """A session that a program without the API key can connect to, once, within 600 s.
+        """Makes a session that a program without the API key can connect to, once, within 600 s.
 
         Raises:
-            As `connect`, as far as the REST API is concerned.
+            ValueError, OdysseyAuthError, OdysseyUsageError: As `connect`.
+            OdysseyTimeoutError, OdysseyConnectionError: As `connect`.
 
         Example:
             ```python
@@ -180,12 +186,12 @@ class Odyssey(FlatNames):
     def disconnect(self) -> None:
         """Ends the stream and the connection and releases the session. Idempotent; never raises.
 
-        Whoever waits on the connection is woken. Returns within 3 s even if the service is frozen.
+        Calls that wait on the connection raise. Returns within 3 s even if the service hangs.
         """
         self._live.disconnect()
 
     def close(self) -> None:
-        """`disconnect()`, for good: also ends the threads and the HTTP connections. Idempotent."""
+        """Disconnects for good: also ends the threads and the HTTP connections. Idempotent."""
         self._live.close()
         self._previews.close()
         self._http.close()
@@ -202,7 +208,7 @@ class Odyssey(FlatNames):
     ) -> None:
         self.close()
 
-    # Where it stands: each a snapshot; reading never blocks.
+    # State. Each property is a snapshot; reading it never blocks.
 
     @property
     def is_connected(self) -> bool:
@@ -211,22 +217,22 @@ class Odyssey(FlatNames):
 
     @property
     def current_status(self) -> ConnectionStatus:
-        """Where the connection stands."""
+        """The connection's present status."""
         return self._live.status
 
     @property
     def current_session_id(self) -> str | None:
-        """The session's id while connected."""
+        """The session's id; None when not connected."""
         return self._live.session_id
 
     @property
     def last_applied_prompt(self) -> str | None:
-        """The prompt last acknowledged on the present or last connection, as it was applied."""
+        """The last prompt acknowledged on the present or last connection, as it was applied."""
         return self._live.applied_prompt
 
     @property
     def capabilities(self) -> StreamerCapabilities:
-        """What the streamer can do; before connecting, that it can do nothing special."""
+        """The streamer's capabilities; all False before connecting."""
         return self._live.capabilities or StreamerCapabilities()
 
     @property
@@ -236,7 +242,7 @@ class Odyssey(FlatNames):
 
     @property
     def stats(self) -> ClientStats:
-        """Counters, as of now."""
+        """The present counters."""
         return self._live.stats
 
     # Streams.
@@ -252,23 +258,24 @@ class Odyssey(FlatNames):
         *,
         timeout: float | None = None,
     ) -> str:
-        """Starts a stream; returns its id when the service says that it runs.
+        """Starts a stream; returns its id when the service reports that it runs.
 
         Args:
             prompt: What to show; may be empty.
-            portrait: 704x1280, else 1280x704. Some models make other sizes: read the frame's.
+            portrait: Whether the video is 704x1280; otherwise it is 1280x704. Some models have
+                other sizes: read the size from the frame.
             image: A picture to begin with: a file's path, `data:` URL, bytes, `PIL.Image`, or
                 uint8 array (height, width, 3) RGB or (height, width) gray; at most 25 MB.
             image_path: Deprecated; use `image`.
-            bypass_prompt_expansion: True asks the service not to rewrite the prompt, False to do
-                so; None leaves it to the service.
-            broadcast: Lets others watch: see `on_broadcast_ready`.
+            bypass_prompt_expansion: True asks the service not to rewrite the prompt, False to
+                rewrite it; None leaves it to the service.
+            broadcast: Whether others can watch; `on_broadcast_ready` gets the address.
 
         Raises:
             ValueError, TypeError: An argument is wrong; nothing was sent.
-            OdysseyStreamError: Not connected, or the service refused.
-            OdysseyUsageError: A limit of the account (one of its classes).
-            OdysseyTimeoutError: No answer in time; the connection stays up.
+            OdysseyStreamError: The client is not connected, or the service refused.
+            OdysseyUsageError: A limit of the account was reached (raised as one of its subclasses).
+            OdysseyTimeoutError: No answer came in time; the connection stays up.
             OdysseyConnectionError: The connection was lost meanwhile.
 
         Example:
@@ -326,10 +333,10 @@ class Odyssey(FlatNames):
         broadcast: bool = False,
         timeout: float | None = None,
     ) -> Stream:
-        """A context manager: the stream starts on entry, ends on exit, also when the body raises.
+        """Returns a context manager that starts a stream on entry and ends it on exit.
 
-        Arguments as `start_stream`; `timeout` is that of the start. A start that is answered after
-        its time was over is ended again.
+        It also ends the stream if the body raises. Arguments are those of `start_stream`; `timeout`
+        is that of the start. A stream that starts only after that time is ended again.
 
         Example:
             ```python
@@ -350,12 +357,12 @@ class Odyssey(FlatNames):
     def interact(self, prompt: str, *, timeout: float | None = None) -> str:
         """Steers the stream; returns the prompt as the service applied it.
 
-        Calls from several threads at once each get their own acknowledgement.
+        When several threads call it at once, each gets its own acknowledgement.
 
         Raises:
-            ValueError, TypeError: The prompt is no text, empty, or too long for a message.
-            OdysseyStreamError: Not connected, no stream, or the service refused.
-            OdysseyTimeoutError: No acknowledgement in time.
+            ValueError, TypeError: The prompt is not text, empty, or too long for a message.
+            OdysseyStreamError: The client is not connected, no stream runs, or the service refused.
+            OdysseyTimeoutError: No acknowledgement came in time.
             OdysseyConnectionError: The connection was lost meanwhile.
 
         Example:
@@ -366,11 +373,11 @@ class Odyssey(FlatNames):
         return self._live.interact(prompt, self._live.deadline(timeout))
 
     def end_stream(self, *, timeout: float | None = None) -> None:
-        """Ends the stream; returns when the service says so. The connection stays up.
+        """Ends the stream; returns when the service confirms it. The connection stays up.
 
         Raises:
-            OdysseyStreamError: Not connected, or no stream.
-            OdysseyTimeoutError: No answer in time.
+            OdysseyStreamError: The client is not connected, or no stream runs.
+            OdysseyTimeoutError: No answer came in time.
             OdysseyConnectionError: The connection was lost meanwhile.
 
         Example:
@@ -381,14 +388,14 @@ class Odyssey(FlatNames):
         """
         self._live.end(self._live.deadline(timeout))
 
-    # Frames: each way looks at the same ones, and none gets in another's.
+    # Frames. Each of these gets all frames, independently of the others.
 
     def subscribe(self, maxsize: int = 32, overflow: Overflow = "drop_oldest") -> FrameQueue:
-        """One more queue of the same frames, independent of `frames`; close it when done.
+        """Returns another queue of the same frames, independent of `frames`; close it when done.
 
         Args:
-            maxsize: Frames that it holds; 1 keeps the newest only.
-            overflow: When full, `"drop_oldest"` or `"drop_newest"`.
+            maxsize: The number of frames that it holds; 1 keeps only the newest.
+            overflow: What a full queue drops: `"drop_oldest"` or `"drop_newest"`.
 
         Example:
             ```python
@@ -399,7 +406,7 @@ class Odyssey(FlatNames):
         return self._live.subscribe(maxsize, overflow)
 
     def capture(self) -> Capture:
-        """A stand-in for `cv2.VideoCapture` in code written for OpenCV.
+        """Returns a stand-in for `cv2.VideoCapture`, for code written with OpenCV.
 
         Example:
             ```python
@@ -414,18 +421,18 @@ class Odyssey(FlatNames):
     def preview(self, width: int | None = None, fps: int = 10) -> Preview:
         """Shows the running stream in the output of a notebook's cell, and returns at once.
 
-        A thread of its own paints the newest frame there, until the stream or the connection ends,
-        the preview is stopped, or another one begins. It takes nothing from `frames` and delays
+        A thread of its own shows the newest frame there until the stream or the connection ends,
+        the preview is stopped, or another one begins. It takes no frames from `frames` and delays
         nothing; an error in it is logged.
 
         Args:
-            width: Pixels; without one, half of the video's. Pictures are never enlarged.
-            fps: Pictures a second, at most; 1 to 60.
+            width: Width in pixels; by default half of the video's. Pictures are never enlarged.
+            fps: The most pictures a second, 1 to 60.
 
         Raises:
             ValueError, TypeError: An argument is wrong.
-            OdysseyStreamError: Not connected, or no stream runs.
-            OdysseyError: This is no notebook.
+            OdysseyStreamError: The client is not connected, or no stream runs.
+            OdysseyError: The program doesn't run in a notebook.
 
         Example:
             ```python
@@ -441,12 +448,12 @@ class Odyssey(FlatNames):
 
     @property
     def recordings(self) -> Recordings:
-        """Recordings of the account; needs no connection."""
+        """The account's recordings; needs no connection."""
         return Recordings(self._http, self._settings.timeout, self._live.check_open)
 
     @property
     def simulations(self) -> Simulations:
-        """Simulations of the account; needs no connection."""
+        """The account's simulations; needs no connection."""
         return Simulations(self._http, self._settings.timeout, self._live.check_open)
 
     def __reduce__(self) -> NoReturn:
@@ -456,12 +463,12 @@ class Odyssey(FlatNames):
         )
 
     def __del__(self) -> None:
-        live = getattr(self, "_live", None)  # there is none where the construction was refused
+        live = getattr(self, "_live", None)  # missing if an argument was refused
         if live is not None and live.is_open:
             close_dropped(live.close, repr(self) if self.is_connected else None, self)
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_live"):  # an argument was wrong, and a debugger looks at this
+        if not hasattr(self, "_live"):  # an argument was refused, and a debugger shows this
             return "<Odyssey>"
         return f"<Odyssey {self._settings.api_url} {self.current_status.value}>"
 
