@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,9 +141,11 @@ class _PartFile:
     def _open(self) -> BinaryIO:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         while True:
+            if self._path.is_symlink():
+                raise FileExistsError(f"{self._path} is in the way: a link, which is not followed")
             file = os.fdopen(os.open(self._path, flags, 0o666), "wb")
             try:
-                if self._lock(file):
+                if self._lock(file) and self._is_own(file):
                     file.truncate(0)
                     return file
             except BaseException:
@@ -164,6 +167,16 @@ class _PartFile:
             return os.path.samestat(os.fstat(file.fileno()), os.stat(self._path))
         except FileNotFoundError:
             return False
+
+    def _is_own(self, file: BinaryIO) -> bool:
+        """Whether it has no other name; if it has, it loses this one, and is left as it is."""
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise FileExistsError(f"{self._path} is in the way: it is no file")
+        if _POSIX and status.st_nlink > 1:
+            self._path.unlink()
+            return False
+        return True
 
     def _close(self) -> None:
         # On a full disk closing fails too, as it writes what is left.

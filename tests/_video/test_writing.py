@@ -13,9 +13,11 @@ from PIL import Image
 
 from odyssey import VideoFrame
 from odyssey._video.picture import DecodedPicture
+from odyssey._video.writing import saver as saver_module
 from odyssey._video.writing.saver import Saver
 from odyssey._video.writing.target import check_target
 from odyssey.cli.stream import saved_lines
+from tests.support.helpers import wait_until
 from tests.support.pictures import decoded
 
 #: Milliseconds of a stream that came unevenly, and did not begin at 0.
@@ -96,6 +98,101 @@ def test_another_size_begins_another_file(tmp_path: Path) -> None:
         with av.open(str(tmp_path / name)) as container:
             assert {frame.width for frame in container.decode(video=0)} == {width}
             assert container.streams.video[0].frames == 6
+
+
+def test_no_file_of_another_size_replaces_one_that_is_there(tmp_path: Path) -> None:
+    mine = tmp_path / "cat-2.mp4"
+    mine.write_bytes(b"mine")
+    (tmp_path / "cat-4.mp4").symlink_to(tmp_path / "nowhere")
+    saver = _save(tmp_path / "cat.mp4", *_frames(), *_frames(64, 48), *_frames())
+    names = ["cat.mp4", "cat-3.mp4", "cat-5.mp4"]
+    assert [saved.path.name for saved in saver.files] == names
+    assert mine.read_bytes() == b"mine"
+    assert {path.name for path in tmp_path.iterdir()} == {*names, "cat-2.mp4", "cat-4.mp4"}
+
+
+@pytest.mark.parametrize("name", ["cat.mp4", "cat.gif", "cat.npz"])
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_size_that_changes_all_the_time(tmp_path: Path, name: str, each: int) -> None:
+    frames = [frame for n in range(20) for frame in _frames(64 + 2 * (n % 7), 48)[:each]]
+    saver = Saver(tmp_path / name)
+    with pytest.raises(OSError, match="size of the video changes all the time"), saver:
+        for frame in frames:
+            saver.add(frame)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert [saved.frames for saved in saver.files] == [each]
+
+
+def test_a_folder_takes_any_size(tmp_path: Path) -> None:
+    frames = [_frames(64 + 2 * n, 48)[0] for n in range(9)]
+    assert _save(tmp_path / "cat", *frames).files[0].frames == 9
+
+
+def test_files_of_other_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saver_module, "_MOST_FILES", 3)
+    sizes = [(64, 48), (32, 48), (64, 48), (32, 48)]
+    with pytest.raises(OSError, match="has changed its size 3 times"):
+        _save(tmp_path / "cat.gif", *[frame for size in sizes for frame in _frames(*size)])
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"cat.gif", "cat-2.gif", "cat-3.gif"}
+
+
+@pytest.mark.parametrize("name", ["cat.mp4", "cat.gif", "cat.npz"])
+def test_links_are_not_followed(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    part = tmp_path / f"{name}.part"
+    part.symlink_to(mine)
+    with pytest.raises(FileExistsError, match="is in the way: it is a link"):
+        check_target(tmp_path / name)
+    with pytest.raises(OSError, match="is in the way: it is a link"):
+        _save(tmp_path / name, *_frames())
+    assert (mine.read_bytes(), part.is_symlink()) == (b"mine", True)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", part.name}
+
+
+@pytest.mark.parametrize("name", ["cat.mp4", "cat.gif", "cat.npz"])
+def test_a_part_that_was_left_is_replaced_and_its_other_name_kept(
+    tmp_path: Path, name: str
+) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    (tmp_path / f"{name}.part").hardlink_to(mine)
+    check_target(tmp_path / name)
+    _save(tmp_path / name, *_frames())
+    assert mine.read_bytes() == b"mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", name}
+
+
+def test_a_part_that_is_no_file_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "cat.mp4.part").mkdir()
+    with pytest.raises(OSError, match="is in the way: it is no file"):
+        _save(tmp_path / "cat.mp4", *_frames())
+
+
+@pytest.mark.parametrize("name", ["00002.png", "frames.jsonl"])
+def test_no_link_in_a_folder_is_followed(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "cat"
+    folder.mkdir()
+    (folder / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(OSError, match=name):
+        _save(folder, *_frames())
+    assert not (tmp_path / "mine").exists()
+
+
+def test_pictures_that_wait_are_bounded_in_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = VideoFrame(DecodedPicture(decoded(64, 64)), 64, 64, 0)
+    monkeypatch.setattr(saver_module, "_MOST_BYTES", 3 * frame._most_bytes)
+    saver = Saver(tmp_path / "frames")
+    for _ in range(5):
+        saver.add(frame)  # the thread doesn't run yet
+    assert saver.left_out == 2
+    with saver:
+        wait_until(lambda: saver._bytes == 0)
+        saver.add(frame)
+    assert (saver.files[0].frames, saver.left_out) == (4, 2)
 
 
 def test_a_file_that_was_there_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:

@@ -139,6 +139,30 @@ def test_a_link_stays_one(client: Odyssey, target: Path) -> None:
     assert target.read_bytes() == VIDEO
 
 
+def test_a_part_that_is_a_link_is_not_followed(client: Odyssey, target: Path) -> None:
+    mine = target.with_name("mine")
+    mine.write_bytes(b"mine")
+    part = target.with_name("old.mp4.part")
+    part.symlink_to(mine)
+    with pytest.raises(OSError, match="in the way: a link"):
+        client.recordings.download(STREAM, target)
+    assert mine.read_bytes() == b"mine"
+    assert target.read_bytes() == OLD
+    part.unlink()
+    part.hardlink_to(mine)
+    client.recordings.download(STREAM, target)
+    assert mine.read_bytes() == b"mine"
+    assert target.read_bytes() == VIDEO
+    assert not part.exists()
+
+
+def test_a_part_that_is_no_file_is_in_the_way(client: Odyssey, target: Path) -> None:
+    os.mkfifo(target.with_name("old.mp4.part"))
+    with pytest.raises(OSError, match="it is no file"):
+        client.recordings.download(STREAM, target)
+    assert target.read_bytes() == OLD
+
+
 def test_several_at_once(client: Odyssey, storage: Storage, tmp_path: Path) -> None:
     storage.script = [Cut(400_000)] * 12
     failures: list[BaseException] = []

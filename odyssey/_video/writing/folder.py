@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from odyssey._video.writing.part import create
+
 if TYPE_CHECKING:
     from odyssey.frames.frame import VideoFrame
 
@@ -19,11 +21,12 @@ class PngFolder:
         path.mkdir(parents=True, exist_ok=True)
         self._folder = path
         self._count = 0
-        self._index = (path / _INDEX).open("w", encoding="utf-8")
+        self._index = (path / _INDEX).open("x", encoding="utf-8")
 
     def add(self, frame: VideoFrame, at_ms: int) -> None:
         name = f"{self._count:05}.png"
-        frame.to_image().save(self._folder / name, compress_level=1)
+        with create(self._folder / name) as file:
+            frame.to_image().save(file, "PNG", compress_level=1)
         line = {"file": name, "timestamp_ms": at_ms, "index": frame.index, "prompt": frame.prompt}
         self._index.write(json.dumps(line) + "\n")
         self._count += 1

@@ -39,14 +39,15 @@ class GifWriter:
         times = [round(time / 10) * 10 for time in self._times]
         times.append(times[-1] + _LAST_FRAME)
         durations = [after - before for before, after in itertools.pairwise(times)]
-        self._pictures[0].save(
-            self._part.path,
-            "GIF",
-            save_all=True,
-            append_images=self._pictures[1:],
-            duration=durations,
-            loop=0,
-        )
+        with self._part.open() as file:
+            self._pictures[0].save(
+                file,
+                "GIF",
+                save_all=True,
+                append_images=self._pictures[1:],
+                duration=durations,
+                loop=0,
+            )
         self._part.rename()
 
     def discard(self) -> None:

@@ -138,7 +138,11 @@ class Mp4Writer:
 
     def __init__(self, path: Path, width: int, height: int) -> None:
         self._part = PartFile(path)
-        self._file = Mp4File(self._part.path, width, height, _QUALITY_OF_SAVED)
+        try:
+            self._file = Mp4File(self._part.path, width, height, _QUALITY_OF_SAVED)
+        except BaseException:
+            self._part.discard()
+            raise
 
     def add(self, frame: VideoFrame, at_ms: int) -> None:
         planes = frame.to_ndarray("yuv420p")

@@ -23,9 +23,13 @@ class NpzWriter:
     """
 
     def __init__(self, path: Path, width: int, height: int) -> None:
-        self._part = PartFile(path)
         self._shape = height, width, 3
         self._pixels = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - `finish` closes it
+        try:
+            self._part = PartFile(path)
+        except BaseException:
+            self._pixels.close()
+            raise
         self._times: list[int] = []
         self._prompts: list[str] = []
 
@@ -44,7 +48,7 @@ class NpzWriter:
             "timestamps_ms": np.array(self._times, np.int64),
             "prompts": np.array(self._prompts, np.str_),
         }
-        with self._pixels, zipfile.ZipFile(self._part.path, "w") as archive:
+        with self._pixels, self._part.open() as file, zipfile.ZipFile(file, "w") as archive:
             self._pixels.seek(0)
             with archive.open("frames.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array_header_1_0(member, header)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import queue
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import attrs
 
+from odyssey._video.writing.part import create
 from odyssey._video.writing.target import Writer, takes_any_size, writer_for
 
 if TYPE_CHECKING:
     from odyssey.frames.frame import VideoFrame
 
-#: Frames that may wait for the thread, 1.4 MB each: some seconds of a busy machine.
+#: Frames that may wait for the thread, some seconds of a busy machine, and bytes of their pictures.
 _MOST_WAITING = 120
+_MOST_BYTES = 512 << 20
+#: Files that changes of the size can lead to; two in a row of so few frames are an error, too.
+_MOST_FILES = 20
+_FEWEST_FRAMES = 3
 
 
 @attrs.define(eq=False)
@@ -31,8 +39,9 @@ class Saved:
 class Saver:
     """Writes the frames that it is given, in a thread; a context manager that completes the file.
 
-    When the video changes its size, a new file is begun: `cat-2.mp4` after `cat.mp4`. A frame for
-    which there is no room, as the machine can't keep up, is left out and counted.
+    When the video changes its size, a new file is begun: `cat-2.mp4` after `cat.mp4`, or the next
+    name that is free. A size that changes all the time is an error. A frame for which there is no
+    room, as the machine can't keep up, is left out and counted.
 
     Args:
         path: A name that `check_target` lets through; without one nothing is written.
@@ -48,6 +57,8 @@ class Saver:
         self._thread = threading.Thread(target=self._run, name="odyssey-save", daemon=True)
         self._failure: Exception | None = None
         self._over = False  # read and written in the thread
+        self._counting = threading.Lock()  # guards `_bytes`
+        self._bytes = 0  # of the pictures in `_queue`
         self.left_out = 0
         self.files: list[Saved] = []
 
@@ -60,10 +71,13 @@ class Saver:
         if self._path is None:
             return
         self._raise_failure()
-        try:
-            self._queue.put_nowait(frame)
-        except queue.Full:
-            self.left_out += 1
+        size = frame._most_bytes
+        with self._counting:
+            if self._queue.full() or (self._bytes and self._bytes + size > _MOST_BYTES):
+                self.left_out += 1
+                return
+            self._bytes += size
+        self._queue.put(frame)  # there is room: nobody else puts frames
 
     def __enter__(self) -> Saver:
         if self._path is not None:
@@ -99,20 +113,34 @@ class Saver:
     def _next(self) -> VideoFrame | None:
         frame = self._queue.get()
         self._over = frame is None
+        if frame is not None:
+            with self._counting:
+                self._bytes -= frame._most_bytes
         return frame
 
     def _write_all(self) -> None:
         frame = self._next()
         while frame is not None:
-            saved = Saved(self._next_path())
-            writer = writer_for(saved.path, frame.width, frame.height)
-            try:
-                frame = self._write_file(writer, frame, saved)
-                writer.finish()
-            except BaseException:
-                writer.discard()
-                raise
+            with self._free_path() as path:
+                saved = Saved(path)
+                writer = writer_for(path, frame.width, frame.height)
+                try:
+                    frame = self._write_file(writer, frame, saved)
+                    if frame is not None:
+                        self._check_changes(saved)
+                    writer.finish()
+                except BaseException:
+                    writer.discard()
+                    raise
             self.files.append(saved)
+
+    def _check_changes(self, saved: Saved) -> None:
+        """Raises where the size changes all the time, so that each file has a few frames."""
+        if self.files and max(self.files[-1].frames, saved.frames) < _FEWEST_FRAMES:
+            raise ValueError(
+                "the size of the video changes all the time, and each size needs a file of its "
+                "own; a folder of PNGs takes any"
+            )
 
     def _write_file(self, writer: Writer, first: VideoFrame, saved: Saved) -> VideoFrame | None:
         """Writes until the end, or the first frame that doesn't belong into this file."""
@@ -127,7 +155,25 @@ class Saver:
             frame = following
         return frame
 
-    def _next_path(self) -> Path:
+    @contextlib.contextmanager
+    def _free_path(self) -> Iterator[Path]:
+        """The path, or later the next one that is free: no file that is there is replaced."""
         assert self._path is not None
-        number = len(self.files) + 1
-        return self._path if number == 1 else self._path.with_stem(f"{self._path.stem}-{number}")
+        if not self.files:
+            yield self._path
+            return
+        if len(self.files) >= _MOST_FILES:
+            raise ValueError(
+                f"the video has changed its size {len(self.files)} times, and each size needs a "
+                "file of its own; a folder of PNGs takes any"
+            )
+        for number in itertools.count(2):
+            path = self._path.with_stem(f"{self._path.stem}-{number}")
+            with contextlib.suppress(FileExistsError):
+                create(path).close()  # so that nobody else takes the name meanwhile
+                break
+        try:
+            yield path
+        except BaseException:
+            path.unlink()
+            raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from odyssey._video.writing.part import check_part
+
 if TYPE_CHECKING:
     from odyssey.frames.frame import VideoFrame
 
@@ -74,3 +76,4 @@ def check_target(path: Path) -> None:
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent}")
+    check_part(path)

@@ -204,7 +204,8 @@ def _save_sheet(show: Show, folder: Path, *, is_live: bool) -> Path:
         f"{tally.size[0]}x{tally.size[1]} at {tally.rate:.1f} a second"
     )
     path = folder / "contact-sheet.png"
-    contact_sheet(show.tiles, title, subtitle).save(path, optimize=True)
+    with path.open("xb") as file:  # never through a link that somebody put there
+        contact_sheet(show.tiles, title, subtitle).save(file, "PNG", optimize=True)
     return path
 
 
