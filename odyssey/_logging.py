@@ -73,7 +73,12 @@ def revealed(value: Any) -> Any:
     return value.reveal() if isinstance(value, Secret) else value
 
 
+#: Characters of an address that are shown.
+_LONGEST_URL = 200
+
 _PATTERNS = (
+    # A user name and a password in an address.
+    (re.compile(r"//[^\s/?#\"<>]*@"), "//…@"),
     # The query of any URL or path: presigned signatures and `?token=` both live there. What may be
     # part of a query is taken for it, but for punctuation at its end.
     (re.compile(r"\?[^\s\"<>]*[^\s\"<>'.,;:)\]}]"), "?…"),
@@ -100,11 +105,25 @@ def redacted(text: str) -> str:
 
 
 def shown_url(url: str | None) -> str:
-    """Shows a URL in a repr without its query, which may be a signature."""
+    """Shows a URL in a repr, shortened, and without what may be a secret: its query, which may be a
+    signature, its fragment, and what stands before an `@`.
+    """
     if url is None:
         return "None"
     head, query, _ = url.partition("?")
-    return repr(redacted(head) + ("?…" if query else ""))
+    head, fragment, _ = head.partition("#")
+    if "@" in head:
+        scheme, slashes, _ = head.partition("//")
+        head = (scheme + slashes if slashes else "") + "…@" + head.rpartition("@")[2]
+    head = redacted(head)
+    if len(head) > _LONGEST_URL:
+        head = head[:_LONGEST_URL] + "…"
+    return repr(head + ("#…" if fragment else "") + ("?…" if query else ""))
+
+
+def shown_wrong_url(text: str) -> str:
+    """Says what came instead of a usable address; a password in it may have any character."""
+    return "one with a user name or a password" if "@" in text else shown_url(text)
 
 
 def scrub(exc: BaseException) -> BaseException:

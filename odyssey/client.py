@@ -15,8 +15,9 @@ from odyssey._live.live_client import LiveClient
 from odyssey._live.preview import Preview, Previews
 from odyssey._live.stream import Stream
 from odyssey._live.telemetry import Telemetry
-from odyssey._logging import hidden
+from odyssey._logging import hidden, shown_url
 from odyssey._rest.client import HttpClient
+from odyssey._rest.origins import Origin
 from odyssey._runtime.exit import close_dropped
 from odyssey.config import AdvancedConfig, Settings
 from odyssey.errors import OdysseyStreamError
@@ -51,6 +52,9 @@ class Odyssey(FlatNames):
     Raises:
         ValueError, TypeError: An argument is wrong; the text says which and how.
 
+    Warns:
+        UserWarning: `api_url` is an http:// address of another machine.
+
     Example:
         ```python
         from odyssey import Odyssey
@@ -83,6 +87,13 @@ class Odyssey(FlatNames):
 
             log_to_stderr()
         self._settings = settings
+        origin = Origin.of(settings.api_url)
+        if origin is not None and not origin.is_encrypted and not origin.is_loopback:
+            warnings.warn(
+                f"the API key and all else goes unencrypted to {shown_url(settings.api_url)}: use "
+                "an https:// address",
+                stacklevel=2,
+            )
         self._http = HttpClient(settings.api_url, settings.require_key)
         self._live = LiveClient(
             settings, self._http, Telemetry(self._http, enabled=bool(enable_telemetry))

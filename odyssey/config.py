@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from odyssey._checks import check_count, check_text, check_timeout, check_wait, number
-from odyssey._logging import Secret, hidden, revealed, without_locals
+from odyssey._logging import Secret, hidden, revealed, shown_wrong_url, without_locals
 
 DEFAULT_API_URL = "https://api.odyssey.ml"
 
@@ -50,12 +50,13 @@ def check_api_url(value: object) -> str:
     try:
         parts = urlsplit(text)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        valid = valid and "@" not in parts.netloc
     except ValueError:
         valid = False
-    if not valid or any(c.isspace() or c in "?#" for c in text):
+    if not valid or any(c.isspace() or not c.isprintable() or c in "?#\\" for c in text):
         raise ValueError(
             f"api_url must be an http:// or https:// address such as {DEFAULT_API_URL}, "
-            f"not {text.split('?')[0]!r}"
+            f"not {shown_wrong_url(text)}"
         )
     return text
 

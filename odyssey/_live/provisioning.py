@@ -14,6 +14,7 @@ import attrs
 from odyssey._logging import redacted, without_locals
 from odyssey._rest.answer import Answer, raise_for_status
 from odyssey._rest.client import HttpClient
+from odyssey._rest.origins import Origin
 from odyssey._runtime.deadline import Deadline
 from odyssey.errors import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
 from odyssey.models import ClientCredentials, StreamerCapabilities
@@ -127,10 +128,17 @@ def region_latencies(http: HttpClient, deadline: Deadline) -> dict[str, int]:
         fields = Fields.read(answer.json("the regions"), "the regions")
         regions = fields.items("regions", lambda r: Fields.read(r, "a region"))
         targets = {r.text("id"): r.text("ping_url") for r in regions[:MOST_REGIONS]}
+        targets = {region: url for region, url in targets.items() if _may_ping(url, http.api_url)}
     except OdysseyError as exc:
         logger.debug("going on without regions: %s", exc)
         return {}
     return _ping_all(http, targets, limit)
+
+
+def _may_ping(url: str, api_url: str) -> bool:
+    """Whether an address is an https one, or the API's own: others may be this network's."""
+    origin = Origin.of(url)
+    return origin is not None and (origin.scheme == "https" or origin == Origin.of(api_url))
 
 
 def _ping_all(http: HttpClient, targets: dict[str, str], limit: Deadline) -> dict[str, int]:
@@ -142,7 +150,7 @@ def _ping_all(http: HttpClient, targets: dict[str, str], limit: Deadline) -> dic
         began = time.monotonic()
         try:
             answer = http.request("GET", url, limit, f"could not ping region {region}")
-            if answer.status < 400:
+            if answer.status < 300:
                 latencies[region] = max(1, round((time.monotonic() - began) * 1000))
         except (OdysseyError, ValueError) as exc:
             logger.debug("region %s: %s", region, exc)
@@ -243,7 +251,7 @@ def _with_scheme(url: str, schemes: dict[str, str]) -> str:
     try:
         parts = urlsplit(url.strip())
         scheme = schemes.get(parts.scheme, parts.scheme)
-        if not parts.hostname or parts.port == 0 or scheme not in schemes.values():
+        if Origin.of(url.strip()) is None or scheme not in schemes.values():
             raise ValueError
     except ValueError:
         raise OdysseyConnectionError(

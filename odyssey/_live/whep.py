@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
 from odyssey._checks import check_text
 from odyssey._live.provisioning import IceServer, ice_servers
-from odyssey._logging import Secret, hidden, shown_url
-from odyssey._rest.answer import raise_for_status
-from odyssey._rest.client import HttpClient
+from odyssey._logging import Secret, hidden, shown_url, shown_wrong_url
+from odyssey._rest.answer import Answer, raise_for_status
+from odyssey._rest.client import MOST_REDIRECTS, HttpClient
+from odyssey._rest.origins import Origin, resolved
 from odyssey._runtime.deadline import Deadline
 from odyssey.errors import OdysseyAuthError, OdysseyError, OdysseyServerError
 
@@ -35,15 +36,11 @@ class WhepAddress:
     @url.validator
     def _check_url(self, _: object, value: object) -> None:
         text = check_text(value, "webrtc_url")
-        try:
-            parts = urlsplit(text)
-            valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            valid = False
-        if not valid or "#" in text or any(c.isspace() or not c.isprintable() for c in text):
+        origin = Origin.of(text)
+        if origin is None or origin.scheme not in ("http", "https") or "#" in text:
             raise ValueError(
                 "webrtc_url must be the http:// or https:// address of a broadcast "
-                f"(BroadcastInfo.webrtc_url), not {shown_url(text)}"
+                f"(BroadcastInfo.webrtc_url), not {shown_wrong_url(text)}"
             )
 
     @token.validator
@@ -75,7 +72,7 @@ class WhepSession:
     def __init__(self, address: WhepAddress) -> None:
         self.address = address
         self._http = HttpClient(address.origin, _no_key)
-        self._location: str | None = None
+        self._location: Secret | None = None
 
     def ice_servers(self, deadline: Deadline) -> list[IceServer]:
         """Gets the service's ICE servers; an empty list if that fails."""
@@ -90,12 +87,7 @@ class WhepSession:
             OdysseyAPIError, OdysseyUsageError, OdysseyConnectionError: It failed for another
                 reason.
         """
-        answer = self._http.request(
-            *("POST", self.address.endpoint, deadline, _OPERATION),
-            params={"token": self.address.token},
-            data=offer.encode(),
-            headers={"Content-Type": _SDP, "Accept": _SDP},
-        ).without(self.address.token)
+        answer = self._post(offer.encode(), deadline).without(self.address.token)
         if answer.status in (401, 403):
             raise OdysseyAuthError(
                 f"{_OPERATION}: the spectator token was refused (HTTP {answer.status}); it is "
@@ -103,9 +95,7 @@ class WhepSession:
                 status=answer.status,
             )
         raise_for_status(answer, _OPERATION)
-        location = answer.headers.get("Location")
-        if location:
-            self._location = _resolved(answer.url, location)
+        self._location = self._named(answer)
         sdp = answer.body.decode("utf-8", "replace")
         if not sdp.startswith("v=0"):
             raise OdysseyServerError(
@@ -114,6 +104,33 @@ class WhepSession:
                 status=answer.status,
             )
         return sdp
+
+    def _post(self, offer: bytes, deadline: Deadline) -> Answer:
+        """Sends the offer; a redirect to elsewhere on the same origin is followed."""
+        url: str | Secret = self.address.endpoint
+        params = {"token": self.address.token}
+        for _ in range(MOST_REDIRECTS):
+            answer = self._http.request(
+                *("POST", url, deadline, _OPERATION),
+                params=params,
+                data=offer,
+                headers={"Content-Type": _SDP, "Accept": _SDP},
+            )
+            moved = self._named(answer) if answer.status in (307, 308) else None
+            if moved is None:
+                break
+            url, params = moved, {}
+        return answer
+
+    def _named(self, answer: Answer) -> Secret | None:
+        """The address in the answer's `Location`, if it has the endpoint's origin: what is asked of
+        any other address would reach the inside of this network.
+        """
+        location = answer.headers.get("Location")
+        url = resolved(answer.url, location) if location else None
+        if url is None or Origin.of(url) != Origin.of(self.address.origin):
+            return None
+        return Secret(url)
 
     def leave(self, deadline: Deadline) -> None:
         """Ends the session at the service, if there is one. Idempotent; never raises."""
@@ -132,15 +149,6 @@ class WhepSession:
 
     def close(self) -> None:
         self._http.close()
-
-
-def _resolved(base: str, location: str) -> str | None:
-    """Returns the session's URL; None if it is not http or https."""
-    try:
-        url = urljoin(base, location)
-        return url if urlsplit(url).scheme in ("http", "https") else None
-    except ValueError:
-        return None
 
 
 def _no_key() -> Secret:

@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 import attrs
+from requests.structures import CaseInsensitiveDict
 
-from odyssey._logging import Secret, redacted
+from odyssey._logging import Secret, redacted, shown_url
 from odyssey.errors import OdysseyError, OdysseyServerError, error_from_status, error_from_usage
 
 
 @attrs.frozen
 class Answer:
-    """An HTTP response with its whole body; `url` is where it came from, after redirects."""
+    """An HTTP response from `url` with its whole body, or without that of a redirect."""
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
@@ -63,7 +65,15 @@ class Answer:
         """The answer without `secret`, which a refusal may repeat; a success is left as it is."""
         if self.status < 300:
             return self
-        return attrs.evolve(self, body=self.body.replace(secret.reveal().encode(), "…".encode()))
+        text = secret.reveal()
+        headers = dict(self.headers.items())
+        for name, value in headers.items():
+            headers[name] = value.replace(text, "…").replace(quote(text, safe=""), "…")
+        return attrs.evolve(
+            self,
+            headers=CaseInsensitiveDict(headers),
+            body=self.body.replace(text.encode(), "…".encode()),
+        )
 
 
 def raise_for_status(answer: Answer, operation: str) -> None:
@@ -77,6 +87,8 @@ def error_from_answer(answer: Answer, operation: str) -> OdysseyError | None:
     """The error that a status of 300 and more stands for; None for a success."""
     if answer.status < 300:
         return None
+    if answer.status < 400:
+        return redirect_error(answer, operation)
     body = _error_body(answer)
     if answer.status == 429:
         detail = body.get("detail")
@@ -87,6 +99,17 @@ def error_from_answer(answer: Answer, operation: str) -> OdysseyError | None:
         usage.setdefault("message", _detail(body) if isinstance(detail, (str, list)) else None)
         return error_from_usage(usage, operation, retry_after=answer.retry_after())
     return error_from_status(answer.status, _detail(body), operation)
+
+
+def redirect_error(answer: Answer, operation: str) -> OdysseyServerError:
+    """The error for a redirect that is not followed; it names the address."""
+    location = answer.headers.get("Location")
+    to = "" if location is None else f" to {shown_url(location)}"
+    return OdysseyServerError(
+        f"{operation}: the server redirects{to} (HTTP {answer.status}), and that is not followed; "
+        "check the address that was given",
+        status=answer.status,
+    )
 
 
 def _error_body(answer: Answer) -> Mapping[str, Any]:

@@ -20,9 +20,12 @@ def read_body(response: requests.Response) -> Iterator[bytes]:
         zlib.error: it is damaged.
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in ("gzip", "x-gzip", "deflate"):
+    if encoding in ("", "identity"):
         yield from response.iter_content(_PIECE)
         return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        # Nobody asked for it, and urllib3 may unpack it all at once.
+        raise requests.exceptions.ContentDecodingError("packed in an unknown way")
     # urllib3 takes what it unpacked so far for all, and without a length there is no other sign.
     unpacker = None
     for piece in response.raw.stream(_PIECE, decode_content=False):

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase
 
 from odyssey._logging import Secret, forget_locals, revealed, scrub, without_locals
-from odyssey._rest.answer import Answer, raise_for_status
+from odyssey._rest.answer import Answer, raise_for_status, redirect_error
 from odyssey._rest.body import read_body
 from odyssey._rest.connections import reading_until
+from odyssey._rest.origins import is_loopback, resolved
 from odyssey._rest.transport import (
     FOREIGN_ERRORS,
     BearerAuth,
@@ -48,6 +50,9 @@ LONGEST_ASKED = 600.0
 GRACE = 0.1
 #: Seconds before its end at which a bearer token is renewed rather than used.
 TOKEN_MARGIN = 30.0
+#: Statuses that say where else to ask, and how often that is done for a file in the storage.
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MOST_REDIRECTS = 6
 #: The API's answers are small; a body beyond this is none of its.
 LONGEST_BODY = 32 * 1024 * 1024
 
@@ -57,12 +62,15 @@ class HttpClient:
 
     Making one does no I/O.
 
+    Attributes:
+        api_url: the base of its paths.
+
     Every method takes a `deadline` for the whole call and an `operation`, which begins the text of
     its errors, as in "could not list recordings".
     """
 
     def __init__(self, api_url: str, require_key: Callable[[], Secret]) -> None:
-        self._api_url = api_url
+        self.api_url = api_url
         self._require_key = require_key
         # A forked child must not read from its parent's sockets, nor wait for its locks.
         self._fork_guard = ForkGuard(self._begin)
@@ -142,7 +150,7 @@ class HttpClient:
         operation = "could not authenticate"
         answer = self._repeated(
             lambda: self.request(
-                "POST", self._api_url + "/auth/token", deadline, operation, body={"api_key": key}
+                "POST", self.api_url + "/auth/token", deadline, operation, body={"api_key": key}
             ),
             deadline,
             RETRIES,
@@ -176,6 +184,8 @@ class HttpClient:
     ) -> Answer:
         """Sends one request and reads the answer to its end, whatever its status.
 
+        A redirect is not followed, and its body not read.
+
         Args:
             url: a `Secret` where it is signed.
             params: as `body` they may have secrets in them.
@@ -191,6 +201,8 @@ class HttpClient:
             auth=auth,
             headers=headers,
         ) as response:
+            if 300 <= response.status_code < 400:
+                return _without_body(response)
             chunks: list[bytes] = []
             size = 0
             for chunk in self.chunks(response, deadline, operation):
@@ -218,7 +230,10 @@ class HttpClient:
         auth: AuthBase | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Sends one request and returns the response unread; the caller closes it (`with`)."""
+        """Sends one request and returns the response unread; the caller closes it (`with`).
+
+        A redirect is not followed.
+        """
         left = deadline.remaining()
         if left is not None and left <= 0:
             raise OdysseyTimeoutError(f"{operation}: no time left for the request")
@@ -227,15 +242,13 @@ class HttpClient:
         def send() -> requests.Response:
             with reading_until(deadline):
                 response = session.request(
-                    method,
-                    revealed(url),
-                    params=revealed(params),
+                    *(method, revealed(url), revealed(params), data, headers),
                     json=revealed(body),
-                    data=data,
                     auth=auth or NoAuth(),
-                    headers=headers,
                     timeout=left,
                     stream=True,
+                    allow_redirects=False,
+                    proxies=_no_proxy(revealed(url)),
                 )
                 return _without_secrets(response)
 
@@ -250,6 +263,24 @@ class HttpClient:
                 raise transport_error(exc, operation) from scrub(exc)
             forget_locals(exc)
             raise
+
+    def open_file(
+        self, url: str | Secret, deadline: Deadline, operation: str, headers: Mapping[str, str]
+    ) -> requests.Response:
+        """Opens a file of the object storage, without a token; it may be moved elsewhere.
+
+        Raises:
+            OdysseyServerError: It is moved too often, to no http(s) address, or from https to http.
+        """
+        for _ in range(MOST_REDIRECTS):
+            response = self.open("GET", url, deadline, operation, headers=headers)
+            if response.status_code not in REDIRECTS:
+                return response
+            answer = _without_body(response)
+            response.close()
+            del response  # whose address may be signed
+            url = _moved_to(answer, operation)
+        raise OdysseyServerError(f"{operation}: the storage redirects again and again")
 
     def chunks(
         self,
@@ -288,7 +319,7 @@ class HttpClient:
                 self._repeated(
                     lambda: self.request(
                         method,
-                        self._api_url + path,
+                        self.api_url + path,
                         deadline,
                         operation,
                         params=params,
@@ -356,6 +387,25 @@ def _without_secrets(response: requests.Response) -> requests.Response:
     response.request = None  # type: ignore[assignment]
     response.url = Secret(response.url)  # type: ignore[assignment]
     return response
+
+
+def _no_proxy(url: str) -> dict[str, str] | None:
+    """Keeps a proxy of the environment out of what goes to this machine: it can't reach that."""
+    return {"no_proxy": urlsplit(url).hostname or ""} if is_loopback(url) else None
+
+
+def _without_body(response: requests.Response) -> Answer:
+    return Answer(response.status_code, response.headers, b"", url=revealed(response.url))
+
+
+@without_locals
+def _moved_to(answer: Answer, operation: str) -> Secret:
+    """The address that a redirect leads to, if it may be followed."""
+    location = answer.headers.get("Location")
+    target = resolved(answer.url, location) if location else None
+    if target is None:
+        raise redirect_error(answer, operation)
+    return Secret(target)
 
 
 @without_locals

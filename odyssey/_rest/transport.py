@@ -28,10 +28,9 @@ MOST_IDLE = 32
 TRANSPORT_ERRORS: tuple[tuple[type[BaseException], type[OdysseyError]], ...] = (
     (requests.Timeout, OdysseyTimeoutError),
     (requests.exceptions.ContentDecodingError, OdysseyServerError),
-    (requests.TooManyRedirects, OdysseyServerError),
     (requests.RequestException, OdysseyConnectionError),
     # What requests lets through: a certificate file that isn't there, an address that can't be
-    # read or encoded, a redirect's body that breaks off.
+    # read or encoded.
     (ReadTimeoutError, OdysseyTimeoutError),
     (TimeoutError, OdysseyTimeoutError),
     (urllib3.exceptions.HTTPError, OdysseyConnectionError),
@@ -62,19 +61,15 @@ class BearerAuth(AuthBase):
 
 
 class _Session(requests.Session):
-    def rebuild_auth(
-        self, prepared_request: requests.PreparedRequest, response: requests.Response
-    ) -> None:
-        """After a redirect: the token stays on its host, and `~/.netrc` adds nothing."""
-        here, there = response.request.url, prepared_request.url
-        if self.should_strip_auth(here, there):  # type: ignore[no-untyped-call]
-            prepared_request.headers.pop("Authorization", None)
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Finds no redirect: requests reads the body of one even where it may not follow it."""
 
 
 def new_session() -> requests.Session:
     """A session without cookies, whose reading is bounded by `reading_until`."""
     session = _Session()
     session.headers["User-Agent"] = f"odyssey-sync/{__version__}"
+    session.headers["Accept-Encoding"] = "gzip, deflate"  # what `read_body` unpacks
     # The API uses no cookies, and a jar that threads share is the one unsafe part of a session.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = Adapter(pool_connections=8, pool_maxsize=MOST_IDLE)

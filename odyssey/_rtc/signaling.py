@@ -8,6 +8,7 @@ import logging
 import os
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import quote
 
 import attrs
@@ -21,8 +22,9 @@ from websockets.exceptions import (
 )
 from websockets.frames import Frame
 
-from odyssey._logging import RedactingFilter, Secret, scrub
+from odyssey._logging import RedactingFilter, Secret, scrub, shown_url
 from odyssey._protocol import messages
+from odyssey._rest.origins import is_loopback
 from odyssey.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,22 @@ class _WithoutMessages(RedactingFilter):
 
 _socket_logger = logging.getLogger(__name__ + ".socket")
 _socket_logger.addFilter(_WithoutMessages())
+
+
+class _RedirectedError(Exception):
+    """The handshake was answered with a redirect."""
+
+
+class _Socket(ClientConnection):
+    """A connection whose handshake is not redirected: its address has the session token."""
+
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            await super().handshake(*args, **kwargs)
+        except InvalidStatus as exc:
+            if not 300 <= exc.response.status_code < 400:
+                raise
+            raise _RedirectedError(_redirected(exc)) from None
 
 
 @attrs.frozen
@@ -95,6 +113,8 @@ class Signaling:
         address = f"{base_url}/client/{quote(session_id, safe='')}"
         try:
             socket = await _socket(address, token, seconds)
+        except _RedirectedError as exc:
+            return _refused(OdysseyConnectionError(str(exc)), exc, final=True)
         except InvalidStatus as exc:
             return _refused_with(exc.response.status_code, exc)
         except (InvalidURI, ValueError) as exc:
@@ -175,6 +195,8 @@ async def _socket(address: str, token: Secret, seconds: float) -> ClientConnecti
         open_timeout=seconds,
         close_timeout=0.5,
         compression=None,
+        create_connection=_Socket,
+        proxy=None if is_loopback(address) else True,
         ssl=tls_context() if address.startswith("wss:") else None,
         logger=_socket_logger,
     )
@@ -193,6 +215,12 @@ async def release(base_url: str, session_id: str, token: Secret, seconds: float)
     with contextlib.suppress(TimeoutError, StopAsyncIteration):
         await asyncio.wait_for(anext(signaling.messages()), RELEASE_GRACE)
     await signaling.close(say_goodbye=True)
+
+
+def _redirected(exc: InvalidStatus) -> str:
+    status, location = exc.response.status_code, exc.response.headers.get("Location")
+    to = "" if location is None else f" to {shown_url(location)}"
+    return f"the signaling server redirects{to} (HTTP {status}), and that is not followed"
 
 
 def _refused(error: OdysseyError, cause: BaseException, *, final: bool) -> Refused:

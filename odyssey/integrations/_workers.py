@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from odyssey._logging import shown_url
 from odyssey.models import Recording, StreamRecordingInfo
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class ClientOptions:
     """
 
     api_key: str | None = attrs.field(default=None, repr=False)
-    api_url: str | None = None
+    api_url: str | None = attrs.field(default=None, repr=shown_url)
     timeout: float | None = 30.0
 
     def client(self) -> Odyssey:

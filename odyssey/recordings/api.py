@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from odyssey._checks import check_count, check_timeout, check_wait, path_segment
-from odyssey._rest.client import HttpClient
+from odyssey._rest.client import LONGEST_BODY, HttpClient
 from odyssey._rest.pages import paginate_unique
 from odyssey._runtime.background import load
 from odyssey._runtime.deadline import Deadline
@@ -236,7 +236,7 @@ class Recordings:
         """
         from odyssey.recordings.events import parse_events
 
-        source = self._artifact(recording_or_id, "events")
+        source = self._artifact(recording_or_id, "events", Deadline.after(self._timeout))
         return parse_events(_content(source), source.title)
 
     def frames(
@@ -304,7 +304,7 @@ class Recordings:
 
         from odyssey._images import decode_picture, translated
 
-        source = self._artifact(recording_or_id, "thumbnail")
+        source = self._artifact(recording_or_id, "thumbnail", Deadline.after(self._timeout))
         what = "the file"
         try:
             picture = decode_picture(_content(source), what)
@@ -319,7 +319,15 @@ class Recordings:
         answer = self._http.get(path, deadline, f"could not get recording {stream_id}")
         return Recording.from_json(answer.json("the recording"))
 
-    def _artifact(self, recording_or_id: RecordingOrId, name: str) -> Artifact:
+    def _artifact(
+        self, recording_or_id: RecordingOrId, name: str, deadline: Deadline | None = None
+    ) -> Artifact:
+        """Looks an artifact up.
+
+        Args:
+            deadline: of looking it up and reading it; without one, reading may take as long as
+                bytes come.
+        """
         from odyssey.recordings.artifact import Artifact
 
         stream_id = _id_of(recording_or_id)
@@ -327,7 +335,7 @@ class Recordings:
         recording = (
             recording_or_id
             if isinstance(recording_or_id, Recording)
-            else self._get(stream_id, Deadline.after(self._timeout))
+            else self._get(stream_id, deadline or Deadline.after(self._timeout))
         )
 
         def renew(deadline: Deadline) -> Recording:
@@ -335,7 +343,7 @@ class Recordings:
 
         # Whatever the answer names: files and frames are called what was asked for.
         recording = attrs.evolve(recording, stream_id=stream_id)
-        return Artifact(self._http, recording, name, self._timeout, renew)
+        return Artifact(self._http, recording, name, self._timeout, renew, deadline)
 
 
 class _Waiting:
@@ -376,7 +384,7 @@ def _content(artifact: Artifact) -> bytes:
 
     body = io.BytesIO()
     with contextlib.closing(RangeReader(artifact)) as reader:
-        fetch(reader, body)
+        fetch(reader, body, most=LONGEST_BODY)
     return body.getvalue()
 
 

@@ -109,6 +109,7 @@ class Artifact:
     Args:
         renew: Looks the recording up again, within a deadline.
         timeout: Seconds without a new byte after which reading fails.
+        deadline: When reading fails in any case.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Artifact:
         name: str,
         timeout: float | None,
         renew: Callable[[Deadline], Recording],
+        deadline: Deadline | None = None,
     ) -> None:
         self._http = http
         self._name = name
@@ -125,9 +127,14 @@ class Artifact:
         self._url = url_of(recording, name)
         self._renewed = False
         self.timeout = timeout
+        self._deadline = deadline
         self.stream_id = recording.stream_id
         self.title = f"the {name} of recording {recording.stream_id}"
         self.operation = f"could not read {self.title}"
+
+    def step_deadline(self) -> Deadline:
+        """Until when a step of reading that begins now has to bring a byte."""
+        return self._deadline or Deadline.after(self.timeout)
 
     def open(self, at: int, tag: str | None, deadline: Deadline, *, ranged: bool) -> Body | Refusal:
         """Asks for the file from byte `at` on; what comes may be all of it: see `Body.at`.
@@ -165,7 +172,7 @@ class Artifact:
             headers["Range"] = f"bytes={at}-"
             if tag is not None and tag.startswith('"'):  # a weak tag never matches
                 headers["If-Range"] = tag
-        return self._http.open("GET", self._url, deadline, self.operation, headers=headers)
+        return self._http.open_file(self._url, deadline, self.operation, headers)
 
     def _body(self, response: requests.Response) -> Body | Refusal:
         headers = response.headers
@@ -184,7 +191,8 @@ class Artifact:
         elif not encoded and _LENGTH.fullmatch(headers.get("Content-Length", "")):
             total = int(headers["Content-Length"])
         pieces = None if encoded else _as_they_come(response)
-        chunks = self._http.chunks(response, _IdleLimit.of(self.timeout), self.operation, pieces)
+        limit = self._deadline or _IdleLimit.of(self.timeout)
+        chunks = self._http.chunks(response, limit, self.operation, pieces)
         return Body(
             at,
             response.status_code == 206,

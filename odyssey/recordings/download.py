@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 
 from odyssey._progress import ProgressCallback
 from odyssey._runtime.fork import ForkGuard
-from odyssey.errors import OdysseyError
+from odyssey.errors import OdysseyError, OdysseyServerError
 from odyssey.recordings.artifact import ENDINGS
 from odyssey.recordings.range_reader import RangeReader
 
@@ -36,14 +36,17 @@ def fetch(
     reader: RangeReader,
     sink: Sink,
     report: ProgressCallback = lambda _done, _total: None,
+    most: int | None = None,
 ) -> None:
     """Copies the whole file; after a cut it goes on, or starts over where that is impossible.
 
     Args:
         reader: At the beginning of the file; its caller closes it.
         sink: An empty file; what is in it after an error is a part.
+        most: Bytes that the file may have.
 
     Raises:
+        OdysseyServerError: It is longer than `most`.
         OdysseyError: As the methods of `RangeReader`.
     """
     reader.start()
@@ -52,6 +55,8 @@ def fetch(
     while True:
         piece = reader.read(_CHUNK)
         at = reader.tell() - len(piece)
+        if most is not None and max(reader.size or 0, reader.tell()) > most:
+            raise OdysseyServerError(f"{reader.title} is longer than {most} bytes")
         if at != done:
             sink.seek(at)
             sink.truncate()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TypedDict, cast
 
 from odyssey._logging import without_locals
 from odyssey.errors import OdysseyServerError
 from odyssey.models.fields import kind
+
+#: Events of a log that are read: each takes many times its length in memory.
+MOST_EVENTS = 1_000_000
 
 
 class RecordingEvent(TypedDict, total=False):
@@ -35,14 +39,16 @@ def parse_events(body: bytes, subject: str) -> list[RecordingEvent]:
     """Parses a log in JSON lines; blank lines are skipped.
 
     Raises:
-        OdysseyServerError: A line is broken, such as a last one that was cut. The text names the
-            line; `partial` has the events before it.
+        OdysseyServerError: A line is broken, such as a last one that was cut, or there are more
+            than `MOST_EVENTS`. The text names the line; `partial` has the events before it.
     """
     events: list[RecordingEvent] = []
     # Not splitlines: that breaks at characters which JSON allows within a text.
-    for number, line in enumerate(body.split(b"\n"), 1):
+    for number, line in enumerate(io.BytesIO(body), 1):
         if not line.strip():
             continue
+        if len(events) == MOST_EVENTS:
+            raise _broken(subject, number, f"there are more than {MOST_EVENTS} events", events)
         try:
             event = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except (ValueError, RecursionError):

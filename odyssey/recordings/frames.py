@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from odyssey._video.guarded_file import SeekableFile
 
 
+#: Bytes of a temporary file; a stream of 150 s has fewer.
+LONGEST_COPY = 1024**3
+
+
 def frames_of_artifact(
     artifact: Callable[[], Artifact], start: int, stop: int | None, step: int
 ) -> Iterator[VideoFrame]:
@@ -52,7 +56,7 @@ def frames_of_file(
 def _seekable(artifact: Artifact, stack: contextlib.ExitStack) -> SeekableFile:
     """The artifact as a seekable file, which `stack` closes.
 
-    It is read by ranges; a storage without them is copied to a temporary file first.
+    It is read by ranges; from a storage without them it is copied to a temporary file first.
     """
     reader = RangeReader(artifact, seekable=True)
     stack.callback(reader.close)
@@ -60,7 +64,7 @@ def _seekable(artifact: Artifact, stack: contextlib.ExitStack) -> SeekableFile:
         return reader
     file = tempfile.TemporaryFile(prefix="odyssey-")  # noqa: SIM115 - the stack closes it
     stack.callback(file.close)
-    fetch(reader, file)
+    fetch(reader, file, most=LONGEST_COPY)
     reader.close()
     return file
 

@@ -66,6 +66,7 @@ class RangeReader:
     """
 
     def __init__(self, artifact: Artifact, *, seekable: bool = False) -> None:
+        self.title = artifact.title
         self._artifact = artifact
         self._budget = RetryBudget()
         self._seekable = seekable
@@ -129,7 +130,7 @@ class RangeReader:
     def _repeat(self, step: Callable[[Deadline], Refusal | None]) -> None:
         """Calls `step`, and again after a failure that may pass."""
         # Made for each step: between two of them the time is the caller's.
-        deadline = Deadline.after(self._artifact.timeout)
+        deadline = self._artifact.step_deadline()
         while True:
             try:
                 refusal = step(deadline)

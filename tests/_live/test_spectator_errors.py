@@ -27,6 +27,7 @@ from odyssey import (
     connect_to_stream,
 )
 from odyssey._live.whep import WhepAddress, WhepSession
+from odyssey._logging import Secret
 from odyssey._rtc import peer, spectator
 from odyssey._rtc.spectator import without_rejected
 from odyssey._runtime.deadline import Deadline
@@ -225,14 +226,17 @@ def test_the_location(on_air: BroadcastInfo, location: str, deleted: str | None)
 
 
 def test_an_absolute_location_after_a_redirect(on_air: BroadcastInfo) -> None:
-    with TinyServer(forwarding(on_air, location="one")) as there:
-        elsewhere = {"Location": f"{there.url}/there/whep?ticket=1"}
-        with TinyServer(
-            lambda r: Reply({}, 307, elsewhere) if r.method == "POST" else Reply()
-        ) as here:
-            with connect_to_stream(here.url, TOKEN) as watching:
-                assert watching.frames.get()
-            assert there.asked("/there/one")[0].method == "DELETE"
+    forward = forwarding(on_air, location="one")
+
+    def answer(request: Request) -> Reply | None:
+        if request.path.startswith("/here"):
+            return Reply({}, 308, {"Location": f"{server.url}/there/whep?ticket=1"})
+        return forward(request)
+
+    with TinyServer(answer) as server:
+        with connect_to_stream(f"{server.url}/here", TOKEN) as watching:
+            assert watching.frames.get()
+        assert server.asked("/there/one")[0].method == "DELETE"
 
 
 def test_rejected_audio(on_air: BroadcastInfo) -> None:
@@ -248,7 +252,7 @@ def test_an_answer_that_rejects_nothing_stays_as_it_is() -> None:
 def test_leaving_never_raises() -> None:
     session = WhepSession(WhepAddress("http://localhost/x", TOKEN))
     session.leave(Deadline.after(1))
-    session._location = f"http://127.0.0.1:{free_port()}/session"
+    session._location = Secret(f"http://127.0.0.1:{free_port()}/session")
     session.leave(Deadline.after(1))
     session.close()
 

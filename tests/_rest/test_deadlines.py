@@ -49,7 +49,9 @@ def client(resolver: Resolver) -> Iterator[Odyssey]:
     """Its service's name can't be looked up: the resolver says nothing."""
     resolver.dead.add("dead.test")
     once = AdvancedConfig(max_retries=0)
-    with Odyssey(KEY, api_url=DEAD, timeout=TIME, advanced=once) as client:
+    with pytest.warns(UserWarning, match="unencrypted"):
+        client = Odyssey(KEY, api_url=DEAD, timeout=TIME, advanced=once)
+    with client:
         yield client
 
 
@@ -168,7 +170,7 @@ def test_a_redirect_to_what_swallows_everything(make: Make, resolver: Resolver) 
     with black_holes(FOUR) as port:
         away = Reply(status=302, headers={"Location": f"http://four.test:{port}/"})
         with TinyServer(always(away)) as server, timed_out():
-            make(server.url).request("GET", server.url + "/thing", soon(TIME), "could not")
+            make(server.url).open_file(server.url + "/thing", soon(TIME), "could not", {})
 
 
 def test_the_last_address_gets_its_share(make: Make, resolver: Resolver) -> None:

@@ -249,7 +249,7 @@ def test_a_service_that_echoes_secrets(
 def fetch(http: HttpClient, url: str) -> object:
     """As recordings are: a presigned address, read piece by piece."""
     deadline = soon(0.5)
-    with http.open("GET", url, deadline, "could not download") as response:
+    with http.open_file(url, deadline, "could not download", {}) as response:
         return b"".join(http.chunks(response, deadline, "could not download"))
 
 

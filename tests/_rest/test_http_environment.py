@@ -57,7 +57,8 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
         method, target, _ = line.split()
         host = target if method == "CONNECT" else target.split("/")[2]
         name, _, port = host.partition(":")
-        with socket.create_connection((name, int(port)), 10) as upstream:
+        assert name == "service.test"  # which only the proxy finds
+        with socket.create_connection(("127.0.0.1", int(port)), 10) as upstream:
             if method == "CONNECT":
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
@@ -86,10 +87,11 @@ def test_a_proxy_for_http(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     with TinyServer(always(Reply({"a": 1}))) as server, proxy() as (url, asked):
         monkeypatch.setenv("HTTP_PROXY", url)
         monkeypatch.setenv("http_proxy", url)
-        http = make(server.url)
+        service = server.url.replace("127.0.0.1", "service.test")
+        http = make(service)
         assert http.get("/thing", soon(), "could not").json("it") == {"a": 1}
         http.close()
-        assert f"POST {server.url}/auth/token HTTP/1.1" in asked
+        assert f"POST {service}/auth/token HTTP/1.1" in asked
 
 
 def test_no_proxy_is_heeded(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,10 +189,10 @@ def test_tls_through_a_proxy(
     with tls_server(certificate) as server, proxy() as (url, asked):
         monkeypatch.setenv("https_proxy", url)
         http = make("http://x")
-        assert get(http, server) == b"safe"
+        assert get(http, server.replace("127.0.0.1", "service.test")) == b"safe"
         http.close()
         (line,) = asked
-        assert line.startswith(f"CONNECT {server.split('/')[2]} HTTP/1.")
+        assert line.startswith(f"CONNECT service.test:{server.split(':')[2][:-1]} HTTP/1.")
 
 
 def test_a_certificate_file_that_is_not_there(

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from odyssey import ClientCredentials, OdysseyError, OdysseyServerError, models
 from odyssey._live.provisioning import IceServer, _ice_server, as_http, as_websocket
-from odyssey._live.whep import _resolved
 from odyssey._protocol import messages
 from odyssey._protocol.messages import MalformedMessage
 from odyssey._rest.answer import Answer, raise_for_status
+from odyssey._rest.origins import resolved
 from odyssey._rtc.peer import DEFAULT_MESSAGE_SIZE, max_message_size, usable_servers
 from odyssey.errors import OdysseyConnectionError, OdysseyUsageError, error_from_stream_reason
 from odyssey.models.fields import Fields
@@ -226,8 +226,10 @@ def test_any_signaling_address_is_one_or_refused(url: str) -> None:
 
 @given(TEXT | TOKENS.map("http://{}/whep/1".format) | TOKENS.map("//{}".format))
 def test_any_location_is_an_address_or_none(location: str) -> None:
-    url = _resolved("https://host.example/broadcasts/s/whep?token=t", location)
+    url = resolved("http://host.example/broadcasts/s/whep?token=t", location)
     assert url is None or url.startswith(("http://", "https://"))
+    url = resolved("https://host.example/broadcasts/s/whep?token=t", location)
+    assert url is None or url.startswith("https://")
 
 
 @given(st.builds("{}:{}{}".format, st.sampled_from(["stun", "turns", "x"]), TOKENS, TOKENS))

@@ -6,8 +6,10 @@ import contextlib
 import http.server
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -51,15 +53,22 @@ TOKEN = Reply({"access_token": "bearer-1", "expires_in": 3600})
 
 
 class TinyServer:
-    """HTTP on loopback: `answer` decides, `requests` remembers. Answers `/auth/token` by itself."""
+    """HTTP(S) on loopback: `answer` decides, `requests` remembers. Answers `/auth/token` itself."""
 
-    def __init__(self, answer: Callable[[Request], Reply | None]) -> None:
+    def __init__(
+        self, answer: Callable[[Request], Reply | None], certificate: Path | None = None
+    ) -> None:
         self.requests: list[Request] = []
         self._answer = answer
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self.url = self.url.replace("http", "https", 1)
 
     def __enter__(self: S) -> S:
         self._thread.start()
