@@ -19,7 +19,7 @@ from odyssey.simulations.script import Script
 
 
 class _HasApis(Protocol):
-    """What the flat names stand for."""
+    """The APIs that the flat names delegate to."""
 
     @property
     def recordings(self) -> Recordings: ...
@@ -28,7 +28,7 @@ class _HasApis(Protocol):
 
 
 class FlatNames:
-    """What `Odyssey` inherits, so that scripts written for that client find their calls."""
+    """A mixin of `Odyssey`, so that scripts written for the asyncio client find their calls."""
 
     def get_recording(self: _HasApis, stream_id: str) -> Recording:
         """As `recordings.get`."""

@@ -1,4 +1,4 @@
-"""Settings of a client, checked once when it is made, and what the environment supplies."""
+"""A client's settings, from arguments and the environment, checked when the client is made."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NO_KEY = (
 )
 
 
-#: Seconds without video that mean a dead peer. With what noticing takes it is below 3; a link that
-#: was gone for 2 has the rest of the time to carry a packet again.
+#: Seconds without video after which the peer counts as dead. Noticing included it takes less than
+#: 3 s; a link that was down for 2 s has the rest of that time to carry a packet again.
 DEFAULT_FRAME_TIMEOUT = 2.8
 #: Retries whose pauses are listed; nobody waits for more.
 MOST_PAUSES = 100_000
@@ -89,19 +89,19 @@ def _check_queue_timeout(_: object, attribute: attrs.Attribute[Any], value: obje
 
 @attrs.frozen
 class AdvancedConfig:
-    """How connecting is retried, how long to wait for a free streamer, and for video.
+    """How connecting is retried, and how long to wait for a free streamer and for video.
 
     Attributes:
-        max_retries: Further tries after the first one failed; 0 for none.
-        initial_retry_delay_ms: Pause before the first retry, in milliseconds.
+        max_retries: The number of retries after the first try failed; 0 for none.
+        initial_retry_delay_ms: The pause before the first retry, in milliseconds.
         max_retry_delay_ms: The longest pause, in milliseconds.
         retry_backoff_multiplier: Each pause is this many times the one before.
         queue_timeout_s: Seconds to ask for a free streamer before giving up. The time of the call
             itself (`timeout`) still counts.
         frame_timeout_s: Seconds without any video, while a stream runs, after which the connection
-            is taken for lost; None to leave that to WebRTC, which takes half a minute. Time in
-            which this process was stopped or its machine slept doesn't count. The first video of a
-            service that sent none between streams may take 10 s.
+            counts as lost; None leaves that to WebRTC, which takes half a minute. Time in which
+            this process was stopped or its machine slept doesn't count. The first video may take
+            10 s if the service sends none between streams.
 
     Example:
         >>> AdvancedConfig(max_retries=0).retry_delays()
@@ -118,7 +118,7 @@ class AdvancedConfig:
     )
 
     def retry_delays(self) -> list[float]:
-        """The pauses between tries, in seconds."""
+        """Returns the pauses between tries, in seconds."""
         delays = []
         delay = float(self.initial_retry_delay_ms)
         for _ in range(min(self.max_retries, MOST_PAUSES)):
@@ -129,7 +129,7 @@ class AdvancedConfig:
 
 @attrs.frozen
 class Settings:
-    """What one client was given, checked."""
+    """The checked settings of one client."""
 
     api_key: Secret | None = attrs.field(repr=False)
     api_url: str
@@ -148,7 +148,7 @@ class Settings:
         frame_buffer: int,
         advanced: AdvancedConfig | None,
     ) -> Settings:
-        """The arguments of `Odyssey`, with the environment's values where there are none."""
+        """Checks the arguments of `Odyssey`, and takes missing ones from the environment."""
         if advanced is None:
             advanced = AdvancedConfig()
         elif not isinstance(advanced, AdvancedConfig):

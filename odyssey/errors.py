@@ -1,4 +1,4 @@
-"""What can go wrong, as classes, and the tables that choose among them.
+"""The classes of errors, and the tables that choose among them.
 
 ```
 OdysseyError
@@ -31,7 +31,7 @@ E = TypeVar("E", bound=Exception)
 
 
 class OdysseyError(Exception):
-    """Whatever this package raises by itself, except `ValueError` and `TypeError` for arguments.
+    """The base of this package's errors, except `ValueError` and `TypeError` for arguments.
 
     Example:
         ```python
@@ -47,7 +47,7 @@ class OdysseyAuthError(OdysseyError, ValueError):
     """The API key is wrong, was refused, or lacks a right: HTTP 401 and 403, 422 for the key.
 
     Attributes:
-        status: The HTTP status that said so, or None.
+        status: The HTTP status of the answer, or None.
     """
 
     def __init__(self, text: str = "", *, status: int | None = None) -> None:
@@ -59,7 +59,7 @@ class OdysseyConnectionError(OdysseyError, ConnectionError):
     """The service could not be reached, or the connection to it was lost.
 
     Attributes:
-        reason: The service's own word for it (`"streamer_disconnected"`, …), or None.
+        reason: The service's reason (`"streamer_disconnected"`, …), or None.
     """
 
     def __init__(self, text: str = "", *, reason: str | None = None) -> None:
@@ -68,11 +68,10 @@ class OdysseyConnectionError(OdysseyError, ConnectionError):
 
 
 class OdysseyTimeoutError(OdysseyConnectionError, TimeoutError):
-    """A blocking call's time ran out. The text says what was waited for.
+    """The timeout of a blocking call has passed. The text says what it waited for.
 
     Attributes:
-        partial: What had come by then: the frames of `take` (a list) or `stack` (an array), else
-            None.
+        partial: The frames that `take` (a list) or `stack` (an array) had by then; otherwise None.
 
     Example:
         ```python
@@ -92,11 +91,11 @@ class OdysseyStreamError(OdysseyError):
     """Starting, steering or ending a stream was refused, or there is no stream.
 
     Attributes:
-        reason: The service's word for it, or one of this package's: `"not_connected"`,
+        reason: The service's reason, or one of this package's: `"not_connected"`,
             `"not_started"`, `"invalid_state"`, `"stream_ended"`, `"queue_closed"`,
             `"size_changed"`, `"no_image_to_video"`. The guide on errors says what each means.
-        message: The service's explanation; the error's own text where there is none.
-        partial: For `stack`, the frames before the change of size; else None.
+        message: The service's explanation; without one, the error's own text.
+        partial: For `stack`, the frames before the change of size; otherwise None.
     """
 
     def __init__(
@@ -114,11 +113,11 @@ class OdysseyStreamError(OdysseyError):
 
 
 class OdysseyAPIError(OdysseyError):
-    """The REST API refused a request or broke.
+    """The REST API refused a request or failed.
 
     Attributes:
-        status: The HTTP status; None where no answer came.
-        detail: What the service said about it, or None.
+        status: The HTTP status; None if no answer came.
+        detail: The service's explanation, or None.
     """
 
     def __init__(
@@ -130,7 +129,7 @@ class OdysseyAPIError(OdysseyError):
 
 
 class OdysseyRequestError(OdysseyAPIError, ValueError):
-    """The service found the request at fault: a 4xx status."""
+    """The service refused the request as wrong: a 4xx status."""
 
 
 class OdysseyNotFoundError(OdysseyRequestError):
@@ -138,10 +137,10 @@ class OdysseyNotFoundError(OdysseyRequestError):
 
 
 class OdysseyServerError(OdysseyAPIError, OdysseyConnectionError):
-    """The service failed (5xx, after the retries), or its answer is not what it should be.
+    """The service failed (5xx, also after retries), or its answer can't be used.
 
     Attributes:
-        partial: For `recordings.events`, the events before the broken line; else None.
+        partial: For `recordings.events`, the events before the broken line; otherwise None.
     """
 
     reason: str | None = None
@@ -159,10 +158,10 @@ class OdysseyServerError(OdysseyAPIError, OdysseyConnectionError):
 
 
 class SimulationFailedError(OdysseyError):
-    """A simulation that was waited for failed or was cancelled.
+    """The simulation that `wait` waited for failed or was cancelled.
 
     Attributes:
-        job: The job as last seen.
+        job: The job as the service last described it.
     """
 
     def __init__(self, text: str = "", *, job: Any = None) -> None:
@@ -171,14 +170,14 @@ class SimulationFailedError(OdysseyError):
 
 
 class OdysseyUsageError(OdysseyError):
-    """A limit of the account or the plan.
+    """A limit of the account or the plan was reached.
 
     Attributes:
         code: The service's code, such as `"MONTHLY_LIMIT_REACHED"`.
-        message: What the service says happened.
-        action: What it advises to do.
-        action_url: Where to do that, or None.
-        details: The numbers that belong to the code; an empty dict where none came.
+        message: The service's explanation.
+        action: The service's advice on what to do.
+        action_url: The web page to do it on, or None.
+        details: The numbers for the code; an empty dict if the service sent none.
 
     Example:
         ```python
@@ -230,7 +229,7 @@ class RateLimitError(OdysseyUsageError):
     """Too many requests.
 
     Attributes:
-        retry_after: Seconds to wait before the next one, or None where the service didn't say.
+        retry_after: Seconds to wait before the next request, or None if the service didn't say.
 
     Example:
         ```python
@@ -244,7 +243,7 @@ class RateLimitError(OdysseyUsageError):
     retry_after: float | None = None
 
 
-#: HTTP status → class, for statuses that have one of their own. Others go by their hundred.
+#: HTTP status → class, for statuses with a class of their own. Others go by their hundred.
 STATUS_ERRORS: dict[int, type[OdysseyAuthError] | type[OdysseyAPIError]] = {
     401: OdysseyAuthError,
     403: OdysseyAuthError,
@@ -262,7 +261,7 @@ USAGE_ERRORS: dict[str, type[OdysseyUsageError]] = {
     "RATE_LIMITED": RateLimitError,
 }
 
-#: What to do about it, where the service doesn't say.
+#: Advice on what to do, where the service gives none.
 USAGE_ADVICE: dict[type[OdysseyUsageError], str] = {
     MonthlyLimitReachedError: "wait for the next month or take a larger plan",
     ConcurrentLimitReachedError: "end another stream first",
@@ -349,7 +348,7 @@ def error_from_signaling_reason(reason: str) -> OdysseyConnectionError:
 
 
 def own_copy(error: E) -> E:
-    """One error may reach several threads, and several times: each gets a traceback of its own."""
+    """Copies an error, as each of several threads that raise it needs a traceback of its own."""
     own = copy.copy(error)
     own.__cause__ = error.__cause__
     return own
@@ -360,7 +359,7 @@ def _text(value: object) -> str:
 
 
 def _seconds(value: object, default: float | None) -> float | None:
-    """A number of seconds from outside, or `default` where it is none."""
+    """Returns a number of seconds from the service, or `default` if it isn't one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return default
     return float(value) if 0 <= value <= sys.float_info.max else default

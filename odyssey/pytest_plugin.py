@@ -26,11 +26,10 @@ __all__ = ["odyssey_client", "odyssey_emulator"]
 
 @pytest.fixture
 def odyssey_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """The whole service in this process, on a free port, for one test: an `Emulator`.
+    """Runs an `Emulator` in this process, on a free port, for one test.
 
-    `ODYSSEY_API_KEY` and `ODYSSEY_API_URL` are set for the test, so that a program which says just
-    `Odyssey()` connects to it; programs that the test starts inherit them. Needs the extra
-    `emulator`.
+    It sets `ODYSSEY_API_KEY` and `ODYSSEY_API_URL` for the test, so that `Odyssey()` connects to
+    the emulator, also in programs that the test starts. Needs the extra `emulator`.
     """
     from odyssey.emulator import Emulator
 
@@ -42,7 +41,7 @@ def odyssey_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 
 @pytest.fixture
 def odyssey_client(odyssey_emulator: Emulator) -> Iterator[Odyssey]:
-    """An `Odyssey` with the emulator's key, not connected; closed after the test."""
+    """Makes an `Odyssey` with the emulator's key, not connected, and closes it after the test."""
     from odyssey import Odyssey
 
     with Odyssey(odyssey_emulator.api_key, api_url=odyssey_emulator.url) as client:

@@ -1,4 +1,4 @@
-"""What an account of the emulator may use, and how long things live; all adjustable."""
+"""The emulator's limits on accounts and lifetimes, all adjustable."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Limits:
             socket closes with 1008.
         idle_seconds: How long a connection may be without a stream. Then the socket closes with
             1001, which is a clean end.
-        keepalive_seconds: A client that says nothing on the socket for so long is taken for lost.
+        keepalive_seconds: A client that sends nothing on the socket for so long counts as lost.
         concurrent_streams: Sessions of one account at once; one more gets
             `CONCURRENT_LIMIT_REACHED`.
         monthly_hours: Hours of streaming in a calendar month (UTC), None for no limit. Once they
@@ -49,7 +49,7 @@ class Limits:
         queue_length: How many times a session request gets 503 before it gets its session.
         unclean_session_seconds: How long a session goes on counting when its socket ended without
             `client_disconnecting`.
-        queued_simulations: Simulations of an account that wait; one more gets
+        queued_simulations: Queued simulations of an account; one more gets
             `CONCURRENT_LIMIT_REACHED`.
         simulation_seconds: The longest video that a script may ask for; a longer one gets 400.
         bearer_token_seconds: Life of an access token.

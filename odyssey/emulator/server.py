@@ -39,34 +39,36 @@ T = TypeVar("T")
 
 
 class Emulator:
-    """The service on this machine. Nothing runs between the construction and `start`.
+    """The service on this machine. Nothing runs before `start`.
 
     Args:
-        data_dir: A folder that keeps recordings and simulations over restarts; without one they
-            live in a temporary folder, which `close` removes. One emulator at a time can use a
-            folder.
-        port: 0 for a free one.
+        data_dir: A folder that keeps recordings and simulations across restarts; by default a
+            temporary one, which `close` removes. One emulator at a time can use a folder.
+        port: The port to listen on; 0 for a free one.
         host: The address to listen on.
-        codec: Of the live video.
-        api_key: `ody_` and at least 16 letters, digits, `_` or `-`; a random one if None.
-        limits: May be changed at run time.
-        faults: May be changed at run time.
-        url_lifetime: Seconds for which the URLs of recordings can be fetched.
-        rewrite_prompts: Whether prompts are applied in another wording than sent.
+        codec: The codec of the live video.
+        api_key: The key to accept: `ody_` and at least 16 letters, digits, `_` or `-`. By default
+            a random one.
+        limits: The limits, which may be changed at run time.
+        faults: The faults, which may be changed at run time.
+        url_lifetime: Seconds for which the URLs of recordings are valid.
+        rewrite_prompts: Whether prompts are rewritten before they are applied.
         trickle: Whether ICE candidates are sent in messages of their own, not in the offer.
         image_to_video: Whether streams may start from a picture.
         bypass_expansion: Whether the account has the privilege to have prompts applied as they
-            are; without it, a start that asks for that gets the reason `forbidden`, a simulation
-            403.
-        bitrate: Of the live video, in bit/s.
+            are. Without it, a start that asks for that gets the reason `forbidden`, and a
+            simulation gets 403.
+        bitrate: The bitrate of the live video, in bit/s.
 
     Raises:
-        ValueError: An argument makes no sense.
+        ValueError: An argument is out of its range.
         TypeError: An argument has a wrong type.
 
     Example:
+        ```python
         with Emulator() as emulator:
             print(emulator.url, emulator.api_key)
+        ```
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class Emulator:
         self._starting = threading.Lock()  # one start or close at a time
         self._thread: threading.Thread | None = None
         self._running: _Running | None = None
-        self._process = 0  # that started it
+        self._process = 0  # the id of the process that started it
         self._port = 0
         self._last_snapshots: list[ConnectionSnapshot] = []
         self._last_telemetry: list[dict[str, Any]] = []
@@ -122,7 +124,7 @@ class Emulator:
         self.close()
 
     def start(self) -> None:
-        """Starts serving; returns when it does. Nothing happens when it runs already.
+        """Starts the emulator; returns when it serves. Does nothing if it runs already.
 
         Raises:
             OSError: The port is taken.
@@ -139,7 +141,7 @@ class Emulator:
             try:
                 ready.result()
             except BaseException:
-                # Interrupted, it may yet come to run: it ends as soon as it sees that.
+                # After an interrupt the thread may go on starting; it ends when it sees this.
                 if not ready.cancel():
                     self._stop()
                 thread.join()
@@ -149,10 +151,10 @@ class Emulator:
             atexit.register(self._close_at_exit)
 
     def close(self) -> None:
-        """Stops serving: ends all streams, writes their recordings, frees everything.
+        """Stops the emulator: ends all streams, writes their recordings, frees everything.
 
-        Returns within about three seconds. Nothing happens when it doesn't run. It can be started
-        again. Where nobody calls it, the end of the program does.
+        Returns within about three seconds. Does nothing if it isn't running. The emulator can be
+        started again. At the end of the program it is closed automatically.
         """
         atexit.unregister(self._close_at_exit)
         with self._starting:
@@ -173,7 +175,7 @@ class Emulator:
         """
         if self._thread is None:
             raise RuntimeError("the emulator is not running: call start() or use `with`")
-        # What listens on all addresses is reached on the loopback.
+        # An emulator that listens on all addresses is reached on the loopback.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._host, self._host)  # noqa: S104
         return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
@@ -184,7 +186,7 @@ class Emulator:
 
     @property
     def limits(self) -> Limits:
-        """The limits; set their fields, or set others, at any time."""
+        """The limits; their fields can be set, and the whole replaced, at any time."""
         return self._settings.limits
 
     @limits.setter
@@ -198,24 +200,24 @@ class Emulator:
 
     @property
     def connections(self) -> list[ConnectionSnapshot]:
-        """The connections of clients, oldest first, those that have ended included."""
+        """The connections of clients, oldest first, including ended ones."""
         if self._thread is None:
             return list(self._last_snapshots)
         return self._call(lambda service: service.snapshots())
 
     @property
     def telemetry(self) -> list[dict[str, Any]]:
-        """The events that clients sent with `enable_telemetry`, oldest first; the last thousand."""
+        """The last thousand events that clients with `enable_telemetry` sent, oldest first."""
         if self._thread is None:
             return list(self._last_telemetry)
         return self._call(lambda service: list(service.telemetry))
 
     def add_key(self, api_key: str | None = None) -> str:
-        """Accepts a further key, random if None, with an account of its own; returns it."""
+        """Accepts another key, a random one by default, with its own account; returns the key."""
         return self._settings.keys.add(api_key)
 
     def refuse_key(self, api_key: str, detail: str = "the key has no access") -> None:
-        """Answers 403 with `detail` to a key from now on."""
+        """Refuses a key with 403 and `detail` from now on."""
         self._settings.keys.refuse(api_key, detail)
 
     def _close_at_exit(self) -> None:
@@ -229,7 +231,7 @@ class Emulator:
                 running.loop.call_soon_threadsafe(running.stop.set)
 
     def _call(self, work: Callable[[Service], T]) -> T:
-        """Runs something on the loop and waits for what it returns."""
+        """Runs `work` on the loop and returns its result."""
         running, result = self._running, Future[T]()
         if running is None:
             raise RuntimeError("the emulator is not running")
@@ -247,7 +249,7 @@ class Emulator:
         return result.result(_CALL_SECONDS)
 
     def _run(self, ready: Future[None]) -> None:
-        """The thread: a loop, what is served on it, and the end of both."""
+        """Runs the loop of the emulator's thread."""
         try:
             with DataFolder(self._data_dir) as folder:
                 loop = asyncio.new_event_loop()

@@ -51,9 +51,9 @@ class Recordings:
     Raises:
         ValueError: There is no API key, or an argument is wrong.
         OdysseyAuthError: The key was refused.
-        OdysseyServerError: The service failed, after three retries.
+        OdysseyServerError: The service failed, also after three retries.
         OdysseyConnectionError: The service can't be reached.
-        OdysseyTimeoutError: It did not answer in time.
+        OdysseyTimeoutError: The service did not answer in time.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Recordings:
         """Gets the recording of a stream, with presigned URLs that are valid for about an hour.
 
         Raises:
-            OdysseyNotFoundError: There is none, or it is not ready yet. It is a few seconds after
-                the stream's end; `wait` waits for it.
+            OdysseyNotFoundError: There is no such recording, or it is not ready yet. It is ready a
+                few seconds after the stream's end; `wait` waits for it.
 
         Example:
             ```python
@@ -82,8 +82,8 @@ class Recordings:
         """Gets one page of recordings, newest first.
 
         Args:
-            limit: The most on this page, 1 to 100; the service's default is 50.
-            offset: How many to skip.
+            limit: The most recordings on this page, 1 to 100; the service's default is 50.
+            offset: The number of recordings to skip.
 
         Example:
             ```python
@@ -110,7 +110,7 @@ class Recordings:
         requested as they are needed: 1,000 recordings take 10 requests.
 
         Args:
-            page_size: Recordings per request, 1 to 100.
+            page_size: The number of recordings per request, 1 to 100.
 
         Example:
             ```python
@@ -134,17 +134,19 @@ class Recordings:
     ) -> Recording:
         """Waits until the recording and the named artifacts exist, and returns it.
 
-        It goes on waiting while the service is out of reach for a moment.
+        It goes on waiting if the service can't be reached for a moment.
 
         Args:
-            timeout: Seconds; 0 looks once, None waits without limit.
-            interval: Seconds between the first two looks. The pauses grow to five times that, with
-                jitter.
-            artifacts: Of `"video"`, `"events"`, `"thumbnail"` and `"preview"`.
+            stream_id: The id of the recorded stream.
+            timeout: Seconds to wait; 0 asks once, None waits without limit.
+            interval: Seconds between the first two requests. The pauses grow to five times that,
+                with jitter.
+            artifacts: Any of `"video"`, `"events"`, `"thumbnail"` and `"preview"`.
 
         Raises:
-            OdysseyTimeoutError: It was not there in time; the text names what was missing.
-            OdysseyServerError, OdysseyConnectionError, RateLimitError: The last look within the
+            OdysseyTimeoutError: The recording was not ready in time; the text names what was
+                missing.
+            OdysseyServerError, OdysseyConnectionError, RateLimitError: The last request within the
                 time failed.
 
         Example:
@@ -177,25 +179,26 @@ class Recordings:
     ) -> pathlib.Path:
         """Downloads a file of a recording, and returns its path.
 
-        The bytes go to `NAME.part`, which replaces `NAME` once it is complete. Whatever goes wrong,
-        even an interrupt or a full disk, a file that was there before stays as it was. After a cut
-        the download goes on where it was, and it renews an address that has expired. Memory use is
+        The bytes go to `NAME.part`, which replaces `NAME` once it is complete. A file that was
+        there before stays as it was if anything goes wrong, even an interrupt or a full disk. After
+        an interruption the download resumes, and it renews a URL that has expired. Memory use is
         constant. Several threads may download different files at once.
 
         Args:
             recording_or_id: A recording, an entry of a list of them, or a stream's id.
-            path: A file, or a folder for `STREAM_ID.mp4` (`.jsonl`, `.jpg`, `-preview.mp4`). A
-                folder is one that exists, or a path that ends with a separator; it is made if
+            path: A file, or a folder for `STREAM_ID.mp4` (`.jsonl`, `.jpg`, `-preview.mp4`). A path
+                to an existing folder, or one that ends with a separator, is a folder; it is made if
                 missing.
             artifact: `"video"`, `"events"`, `"thumbnail"` or `"preview"`.
-            progress: True shows a bar. A callable is called, in this thread, with the bytes done
-                and the bytes in all (None if unknown); an exception from it ends the download.
+            progress: True shows a progress bar. A callable is called in this thread with the bytes
+                done and the total (None if unknown); an exception from it ends the download.
 
         Raises:
             OdysseyNotFoundError: There is no such recording, or no such artifact of it.
-            OdysseyTimeoutError: No byte came for the client's `timeout`.
-            OdysseyConnectionError: It was cut several times in a row without a new byte.
-            OdysseyAuthError: The storage refused the address, and the renewed one too.
+            OdysseyTimeoutError: No byte came within the client's `timeout`.
+            OdysseyConnectionError: The download was interrupted several times in a row without a
+                new byte.
+            OdysseyAuthError: The storage refused the URL, and the renewed one too.
             OdysseyError: Another download to the same file is under way.
             OSError: The file can't be written.
 
@@ -249,11 +252,11 @@ class Recordings:
         """Decodes the frames of a recording's video, or of a local video file, one by one.
 
         A recording is read straight from the storage, only as far as the frames need it, and never
-        into memory as a whole; frames that are not wanted are skipped by key frame. `index` is a
-        frame's position in the file, `timestamp_ms` its time in it; pixels are converted when they
-        are read. Closing or dropping the iterator closes the connection and the file.
+        into memory as a whole; unwanted frames are skipped up to the next key frame. `index` is a
+        frame's position in the file, and `timestamp_ms` its time there. Pixels are converted when
+        they are read. Closing or dropping the iterator closes the connection and the file.
 
-        Arguments are checked at once; the other errors come when a frame is read.
+        Arguments are checked at once; other errors are raised when a frame is read.
 
         Args:
             recording_or_id: A recording, an entry of a list of them, or a stream's id (a str); or
@@ -292,7 +295,7 @@ class Recordings:
 
         Raises:
             OdysseyNotFoundError: There is no such recording, or no thumbnail of it.
-            OdysseyServerError: It is no picture, or broken.
+            OdysseyServerError: The thumbnail is broken, or not a picture.
 
         Example:
             ```python
@@ -356,7 +359,7 @@ class _Waiting:
         self._failure: OdysseyError | None = None
 
     def look(self, get: Callable[[], Recording], deadline: Deadline) -> Recording | None:
-        """The recording if it is complete. An error that may pass is kept, not raised."""
+        """Returns the recording if it is complete; keeps an error that may pass."""
         try:
             recording = get()
         except OdysseyNotFoundError:

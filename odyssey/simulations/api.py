@@ -39,7 +39,7 @@ OnUpdate = Callable[[SimulationJobDetail], object]
 class Simulations:
     """The account's simulations. Needs an API key but no connection; safe to share between threads.
 
-    Each call but `wait` takes the client's `timeout`; all raise what calls of `Recordings` raise.
+    Each call except `wait` takes the client's `timeout`. All raise the errors of `Recordings`.
 
     Example:
         ```python
@@ -78,14 +78,15 @@ class Simulations:
                 is a start at 0; the last is an end, at the video's length.
             scripts: Several scripts for one job; each makes a stream with its `script_index`.
             script_url: The URL of a script in JSON.
-            portrait: Whether the video is 704x1280; else it is 1280x704.
-            bypass_prompt_expansion: True asks the service not to rewrite the prompts, False to do
-                so; None leaves it to the service.
+            portrait: Whether the video is 704x1280; otherwise it is 1280x704.
+            bypass_prompt_expansion: True asks the service not to rewrite the prompts, False to
+                rewrite them; None leaves it to the service.
 
         Raises:
             ValueError: An argument is wrong; the text names the entry. Nothing was sent.
             OdysseyAuthError: The key lacks the right.
-            OdysseyUsageError: Too many jobs are queued (10), or another limit of the account.
+            OdysseyUsageError: Ten jobs are queued already, or another limit of the account was
+                reached.
         """
         given = {"script": script, "scripts": scripts, "script_url": script_url}
         names = [name for name, value in given.items() if value is not None]
@@ -109,7 +110,7 @@ class Simulations:
         return SimulationJobDetail.from_json(answer.json("the simulation"))
 
     def get(self, job_id: str) -> SimulationJobDetail:
-        """Gets a job; once it is completed, it has its streams.
+        """Gets a job; a completed one has its streams.
 
         Raises:
             OdysseyNotFoundError: There is no such job.
@@ -135,8 +136,8 @@ class Simulations:
         Args:
             status: Only jobs with this status.
             active: True for jobs that are not over yet.
-            limit: The most on this page, 1 to 100; the service's default is 20.
-            offset: How many to skip.
+            limit: The most jobs on this page, 1 to 100; the service's default is 20.
+            offset: The number of jobs to skip.
 
         Example:
             ```python
@@ -189,7 +190,7 @@ class Simulations:
 
         Raises:
             OdysseyNotFoundError: There is no such job.
-            OdysseyRequestError: It is already being rendered, or over.
+            OdysseyRequestError: The job is already being rendered, or over.
 
         Example:
             ```python
@@ -216,14 +217,15 @@ class Simulations:
         """Waits until the job is completed, and returns it.
 
         Args:
-            timeout: Seconds; None for no limit, 0 for one look.
-            interval: Seconds between the first two looks; the pauses grow from there.
+            job_or_id: A job, or its id.
+            timeout: Seconds to wait; 0 asks once, None waits without limit.
+            interval: Seconds between the first two requests; the pauses grow from there.
             on_update: Called with the job, in this thread, whenever its status has changed.
-            progress: Shows a bar with the status and the time.
+            progress: Whether to show the status and the time.
 
         Raises:
-            SimulationFailedError: It failed or was cancelled; its `job` says more.
-            OdysseyTimeoutError: It was not over in time. The job goes on.
+            SimulationFailedError: The job failed or was cancelled; the error's `job` says more.
+            OdysseyTimeoutError: The job was not over in time. It goes on.
 
         Example:
             ```python
@@ -244,7 +246,7 @@ class Simulations:
                     job, failure = self._get(job_id, patience), None
                 except (OdysseyConnectionError, RateLimitError) as exc:
                     logger.info("waiting on although %s", exc)
-                    # A look that was cut off says less than the failure before it.
+                    # A request cut off by the timeout says less than the failure before it.
                     if failure is None or not isinstance(exc, OdysseyTimeoutError):
                         failure = exc
                     continue
