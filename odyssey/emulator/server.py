@@ -43,9 +43,11 @@ class Emulator:
 
     Args:
         data_dir: A folder that keeps recordings and simulations across restarts; by default a
-            temporary one, which `close` removes. One emulator at a time can use a folder.
+            temporary one, which `close` removes. One emulator at a time can use a folder. What it
+            keeps there is readable by its owner only.
         port: The port to listen on; 0 for a free one.
-        host: The address to listen on.
+        host: The address to listen on. With another than a loopback address, other machines reach
+            the emulator, unencrypted; it is made for development and tests.
         codec: The codec of the live video.
         api_key: The key to accept: `ody_` and at least 16 letters, digits, `_` or `-`. By default
             a random one.
@@ -128,7 +130,8 @@ class Emulator:
 
         Raises:
             OSError: The port is taken.
-            RuntimeError: Another emulator uses `data_dir`.
+            RuntimeError: Another emulator uses `data_dir`, the index there is broken, or a link is
+                where it would write.
         """
         with self._starting:
             if self._thread is not None:

@@ -148,9 +148,7 @@ class Service:
             telemetry=self.telemetry,
         )
         files = FileServer(self._archive.files, self._signer, settings.faults)
-        application = web.Application(
-            middlewares=[guard(settings.faults)], client_max_size=64 * 1024 * 1024
-        )
+        application = web.Application(middlewares=[guard(settings.faults)])
         application.on_response_prepare.append(_allow_browsers)
         application.add_routes(api.routes())
         application.add_routes(self._broadcasts.routes())

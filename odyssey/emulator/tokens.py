@@ -17,7 +17,7 @@ import attrs
 from odyssey.emulator.clock import steady_time
 from odyssey.emulator.faults import Faults, Target, TokenRevoked
 
-__all__ = ["BearerTokens", "Keys", "SessionTokens", "new_api_key"]
+__all__ = ["BearerTokens", "Keys", "SessionTokens", "encoded", "is_same", "new_api_key"]
 
 _KEY = re.compile(r"ody_[A-Za-z0-9_-]{16,128}")
 
@@ -25,6 +25,16 @@ _KEY = re.compile(r"ody_[A-Za-z0-9_-]{16,128}")
 def new_api_key() -> str:
     """A random API key."""
     return "ody_" + secrets.token_urlsafe(24)
+
+
+def is_same(given: str, secret: str) -> bool:
+    """Compares in a time that says nothing of the secret; any text may be given."""
+    return hmac.compare_digest(encoded(given), secret.encode())
+
+
+def encoded(text: str) -> bytes:
+    """What came over the network, as bytes: halves of characters are in it for what is no UTF-8."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 @attrs.define(eq=False)
@@ -126,7 +136,7 @@ class SessionTokens:
     def session_id(self, token: str) -> str | None:
         """The session the token is for, or None when the token is forged, broken or too old."""
         body, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._sign(body).encode()):
+        if not is_same(signature, self._sign(body)):
             return None
         try:
             payload = json.loads(_decode(body.partition(".")[2]))
@@ -136,7 +146,7 @@ class SessionTokens:
         return str(session_id) if steady_time() < expires else None
 
     def _sign(self, body: str) -> str:
-        return _base64(hmac.new(self._secret, body.encode(), hashlib.sha256).digest())
+        return _base64(hmac.new(self._secret, encoded(body), hashlib.sha256).digest())
 
 
 def _encode(value: dict[str, Any]) -> str:

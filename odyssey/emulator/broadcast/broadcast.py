@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import secrets
 import shutil
@@ -19,6 +18,7 @@ import av
 from odyssey.emulator.broadcast.hls import HlsOutput
 from odyssey.emulator.broadcast.spectator_peer import SpectatorPeer
 from odyssey.emulator.settings import Codec
+from odyssey.emulator.tokens import is_same
 
 __all__ = ["Broadcast"]
 
@@ -50,7 +50,7 @@ class Broadcast:
         return len(self._spectators)
 
     def accepts(self, token: str) -> bool:
-        return hmac.compare_digest(token.encode(), self.token.encode())
+        return is_same(token, self.token)
 
     def put(self, packet: av.Packet[Any]) -> None:
         """Gives everybody the stream's next packet; never waits."""

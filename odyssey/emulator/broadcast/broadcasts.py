@@ -17,6 +17,7 @@ from aiohttp import web
 from odyssey.emulator.broadcast.broadcast import Broadcast
 from odyssey.emulator.broadcast.hls import PLAYLIST
 from odyssey.emulator.faults import BroadcastIncomplete, Faults
+from odyssey.emulator.payloads import bytes_of
 from odyssey.emulator.refusals import refused
 from odyssey.emulator.settings import Settings
 
@@ -101,9 +102,7 @@ class Broadcasts:
             raise refused(404, "the stream has ended")
         if request.content_type != "application/sdp":
             raise refused(415, "expected application/sdp")
-        offer = await request.read()
-        if len(offer) > _MOST_SDP:
-            raise refused(413, f"an offer has at most {_MOST_SDP} bytes")
+        offer = await bytes_of(request, _MOST_SDP)
         try:
             id_, answer = await broadcast.join(offer.decode())
         except Exception as exc:  # aiortc raises many kinds for an offer it can't use

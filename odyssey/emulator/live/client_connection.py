@@ -26,10 +26,10 @@ from odyssey.emulator.faults import (
     TrackEnded,
 )
 from odyssey.emulator.live.archive import Archive
-from odyssey.emulator.live.messages import read_object
 from odyssey.emulator.live.replies import JUNK
 from odyssey.emulator.live.sessions import Session, Sessions
 from odyssey.emulator.live.streamer import Streamer
+from odyssey.emulator.payloads import parsed, read_object
 from odyssey.emulator.settings import Settings
 
 __all__ = ["ClientConnection", "ConnectionSnapshot"]
@@ -37,7 +37,6 @@ __all__ = ["ClientConnection", "ConnectionSnapshot"]
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE = 64 * 1024 * 1024
-_LARGE = 64 * 1024  # characters of JSON that are not parsed on the loop
 _WATCH_INTERVAL = 0.05
 _LAST_WORD_SECONDS = 0.3  # from an error on the data channel to the closing of the socket
 _GOODBYE_SECONDS = 0.5  # a client that leaves may close its peer before its last message is read
@@ -211,7 +210,7 @@ class ClientConnection:
                 logger.info("ignoring a binary message on the socket")
 
     async def _on_text(self, text: str) -> None:
-        message = await self._parse(text)
+        message = await parsed(text, read_object)
         if message is None:
             logger.info("ignoring a message on the socket that is not a JSON object")
             return
@@ -222,11 +221,6 @@ class ClientConnection:
             self._streamer.submit(message)
         else:
             logger.info("ignoring a message of unknown type on the socket")
-
-    async def _parse(self, text: str) -> dict[str, Any] | None:
-        if len(text) < _LARGE:
-            return read_object(text)
-        return await asyncio.get_running_loop().run_in_executor(None, read_object, text)
 
     async def _on_answer(self, message: dict[str, Any]) -> None:
         try:

@@ -1,17 +1,16 @@
-"""What clients send: JSON, and the requests for a stream, checked."""
+"""What clients ask of a stream, checked."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import io
-import json
 from typing import Any
 
 import attrs
 from PIL import Image
 
-__all__ = ["StartRequest", "StreamError", "picture_of", "prompt_of", "read_object", "size_of"]
+__all__ = ["StartRequest", "StreamError", "picture_of", "prompt_of", "size_of"]
 
 _PORTRAIT = (704, 1280)
 _MOST_BYTES = 25 * 1024 * 1024
@@ -26,15 +25,6 @@ class StreamError(Exception):
         super().__init__(reason, message)
         self.reason = reason
         self.message = message
-
-
-def read_object(data: str | bytes) -> dict[str, Any] | None:
-    """The JSON object that a client sent, or None for all else."""
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _invalid(message: str) -> StreamError:

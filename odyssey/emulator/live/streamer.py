@@ -16,10 +16,11 @@ from odyssey.emulator.encoder import FrameEncoder
 from odyssey.emulator.faults import StreamRefused
 from odyssey.emulator.live.archive import Archive
 from odyssey.emulator.live.live_stream import LiveStream
-from odyssey.emulator.live.messages import StartRequest, StreamError, prompt_of, read_object
+from odyssey.emulator.live.messages import StartRequest, StreamError, prompt_of
 from odyssey.emulator.live.replies import Replies
 from odyssey.emulator.live.streamer_peer import StreamerPeer
 from odyssey.emulator.live.streamer_track import StreamerTrack
+from odyssey.emulator.payloads import read_object
 from odyssey.emulator.settings import Settings
 from odyssey.emulator.workers import Workers
 

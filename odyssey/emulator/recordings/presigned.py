@@ -13,6 +13,7 @@ from aiohttp import web
 from odyssey.emulator.clock import steady_time
 from odyssey.emulator.faults import DownloadCut, Faults, UrlExpired
 from odyssey.emulator.refusals import refused
+from odyssey.emulator.tokens import encoded, is_same
 
 __all__ = ["FileServer", "UrlSigner"]
 
@@ -36,12 +37,12 @@ class UrlSigner:
 
     def is_valid(self, path: str, expires: str, signature: str) -> bool:
         """Whether the signature is right and the time not over."""
-        if not hmac.compare_digest(signature.encode(), self._of(path, expires).encode()):
+        if not is_same(signature, self._of(path, expires)):
             return False
         return steady_time() < float(expires)
 
     def _of(self, path: str, expires: str) -> str:
-        return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret, encoded(f"{path}\n{expires}"), hashlib.sha256).hexdigest()
 
 
 @attrs.frozen(eq=False)

@@ -15,6 +15,7 @@ import attrs
 import av
 
 from odyssey._video.writing.mp4 import Mp4File
+from odyssey.emulator.recordings.folder import make_private
 from odyssey.emulator.recordings.preview import PreviewFile, save_thumbnail
 
 __all__ = ["Recorder", "RecordingSummary"]
@@ -58,7 +59,10 @@ class Recorder:
 
     def __init__(self, folder: Path, width: int, height: int) -> None:
         self._folder = Path(folder)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._folder)
+        for stale in self._partials():  # or a link, to write through
+            stale.unlink()
         self._width, self._height = width, height
         self._times: list[float] = []
         self._waiting: deque[_Sent] = deque()
@@ -71,7 +75,9 @@ class Recorder:
         self._summary: RecordingSummary | None = None
         self._duration = 0.0
         self._finishing = threading.Lock()  # one finish or abort at a time
-        self._events = self._partial("events.jsonl").open("w", encoding="utf-8")
+        self._events = self._partial("events.jsonl").open(
+            "x", encoding="utf-8", errors="backslashreplace"
+        )
         self._thread = threading.Thread(target=self._run, name=_THREAD_NAME, daemon=True)
         self._thread.start()
 
@@ -140,6 +146,7 @@ class Recorder:
                 self._discard()
                 raise self._failure
             for partial in self._partials():
+                partial.chmod(0o600)
                 partial.replace(partial.with_suffix(""))
             self._summary = RecordingSummary(
                 len(self._times), self._duration, self._width, self._height

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import shutil
 import sqlite3
 import uuid
 from pathlib import Path
 
+from odyssey.emulator.recordings.folder import make_private, refuse_link
 from odyssey.emulator.recordings.job_store import JobStore
 from odyssey.emulator.recordings.rows import StoredRecording, timestamp
+from odyssey.emulator.recordings.secret import read_or_make_secret
 
 __all__ = ["Store", "StoredRecording", "timestamp"]
 
 logger = logging.getLogger(__name__)
+
+_COMPANIONS = ("-journal", "-wal", "-shm")  # files of SQLite beside an index
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS recordings (
@@ -54,15 +57,24 @@ class Store:
 
     Opening drops what a crash left unfinished. The index is locked while it is open: a second
     emulator on the same folder gets a RuntimeError instead of taking the running streams of the
-    first for such leftovers.
+    first for such leftovers. Nobody but the owner can read what is stored.
+
+    Raises:
+        RuntimeError: Another emulator uses the folder, its index is broken, or a link is in it.
+        OSError: The folder can't be written.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.files = folder / "recordings"
-        self.files.mkdir(parents=True, exist_ok=True)
+        make_private(self.files)
+        self._index = folder / "index.sqlite3"
+        _make_private_file(self._index)  # what SQLite makes beside it gets the same rights
+        for ending in _COMPANIONS:
+            if os.path.lexists(companion := folder / (self._index.name + ending)):
+                _make_private_file(companion)
         self._database = sqlite3.connect(
-            folder / "index.sqlite3", timeout=0.5, isolation_level=None, check_same_thread=False
+            self._index, timeout=0.5, isolation_level=None, check_same_thread=False
         )
         self.jobs = JobStore(self._database)
         try:
@@ -76,28 +88,37 @@ class Store:
         try:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
+            self._check()
+            is_new = not self._database.execute("SELECT 1 FROM sqlite_master").fetchone()
             self._database.executescript(_SCHEMA)
             self.jobs.open()
-            self._drop_unfinished()
-        except sqlite3.OperationalError as exc:
-            raise RuntimeError(
-                f"the index in {self._folder} can't be opened; is another emulator using it?"
-            ) from exc
+            self._drop_unfinished(is_new=is_new)
+        except sqlite3.Error as exc:
+            raise RuntimeError(self._problem(exc)) from exc
+
+    def _check(self) -> None:
+        (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+
+    def _problem(self, exc: sqlite3.Error) -> str:
+        """Why the index can't be opened, and what to do."""
+        code = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return f"the index in {self._folder} can't be opened; is another emulator using it?"
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+            return (
+                f"{self._index} is broken, or of another program ({exc}): name another folder, or "
+                f"move that file away; the videos in {self.files} are kept, but not listed then"
+            )
+        return f"{self._index} can't be used ({exc}): check its rights and the room on its disk"
 
     def close(self) -> None:
         self._database.close()
 
     def secret(self) -> bytes:
         """The key that signs URLs and tokens; made on first use, readable by the owner only."""
-        path = self._folder / "secret"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_bytes()
-        secret = secrets.token_bytes(32)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret)
-        return secret
+        return read_or_make_secret(self._folder / "secret")
 
     def folder_of(self, stream_id: str) -> Path:
         return self.files / stream_id
@@ -146,13 +167,33 @@ class Store:
         (seconds,) = self._database.execute(_SECONDS, (account, moment)).fetchone()
         return float(seconds) / 3600
 
-    def _drop_unfinished(self) -> None:
+    def _drop_unfinished(self, *, is_new: bool) -> None:
         self._database.execute("DELETE FROM recordings WHERE ready = 0")
         finished = {row[0] for row in self._database.execute("SELECT stream_id FROM recordings")}
-        for folder in self.files.iterdir():
-            if _is_stream_id(folder.name) and folder.name not in finished:
+        left = [f for f in self.files.iterdir() if _is_stream_id(f.name) and f.name not in finished]
+        if is_new and left:  # the index is gone: they may be whole
+            logger.warning("%s has recordings that no index lists: kept as *.unlisted", self.files)
+        for folder in left:
+            if is_new:
+                folder.rename(folder.with_name(f"{folder.name}.unlisted"))
+            else:
                 logger.info("dropping the unfinished recording of stream %s", folder.name)
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_private_file(path: Path) -> None:
+    """Makes an empty file that only its owner can read; takes the others' rights to one there.
+
+    Raises:
+        RuntimeError: A link is there.
+    """
+    refuse_link(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        if os.name == "posix" and os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
 
 
 def _is_stream_id(name: str) -> bool:

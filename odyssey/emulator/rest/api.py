@@ -10,17 +10,21 @@ import attrs
 from aiohttp import web
 
 from odyssey.emulator.live.archive import Archive
-from odyssey.emulator.live.messages import read_object
 from odyssey.emulator.live.sessions import Sessions
+from odyssey.emulator.payloads import object_of
 from odyssey.emulator.recordings.presigned import UrlSigner
 from odyssey.emulator.recordings.store import StoredRecording
 from odyssey.emulator.refusals import next_month, refused, usage_refusal
 from odyssey.emulator.settings import Settings
 from odyssey.emulator.tokens import BearerTokens, SessionTokens
 
-__all__ = ["Api", "body_of", "number_of", "origin"]
+__all__ = ["Api", "number_of", "origin"]
 
 logger = logging.getLogger(__name__)
+
+# In bytes.
+_MOST_BODY = 16 * 1024
+_MOST_TELEMETRY = 512 * 1024
 
 _ARTIFACTS = {
     "video_url": "video.mp4",
@@ -55,7 +59,7 @@ class Api:
         ]
 
     async def issue_token(self, request: web.Request) -> web.Response:
-        key = (await body_of(request)).get("api_key")
+        key = (await object_of(request, _MOST_BODY)).get("api_key")
         keys = self._settings.keys
         if not isinstance(key, str) or not keys.is_well_formed(key):
             raise refused(422, "api_key: malformed")
@@ -79,7 +83,7 @@ class Api:
 
     async def request_session(self, request: web.Request) -> web.Response:
         account = self.account(request)
-        await body_of(request)
+        await object_of(request, _MOST_BODY)
         await self._check_month(account)
         session = self._sessions.request(account)
         host = origin(request).partition("://")[2]
@@ -96,7 +100,7 @@ class Api:
 
     async def issue_session_token(self, request: web.Request) -> web.Response:
         account = self.account(request)
-        session = self._sessions.get(str((await body_of(request)).get("session_id")))
+        session = self._sessions.get(str((await object_of(request, _MOST_BODY)).get("session_id")))
         if session is None or session.account != account:
             raise refused(404, "no such session")
         self._sessions.renew(session)
@@ -133,7 +137,7 @@ class Api:
 
     async def take_telemetry(self, request: web.Request) -> web.Response:
         self.account(request)
-        events = (await body_of(request)).get("events")
+        events = (await object_of(request, _MOST_TELEMETRY)).get("events")
         if isinstance(events, list):
             self._telemetry.extend(event for event in events if isinstance(event, dict))
         return web.json_response({})
@@ -182,21 +186,6 @@ class Api:
 def origin(request: web.Request) -> str:
     """Scheme, host and port as the client sees them, whatever address the emulator listens on."""
     return f"http://{request.host}"
-
-
-async def body_of(request: web.Request) -> dict[str, Any]:
-    """The JSON object of the request, empty without a body.
-
-    Raises:
-        RefusedError: The body is something else (422).
-    """
-    data = await request.read()
-    if not data.strip():
-        return {}
-    body = read_object(data)
-    if body is None:
-        raise refused(422, "the body is not a JSON object")
-    return body
 
 
 def number_of(request: web.Request, name: str, default: int, *, least: int, most: int) -> int:

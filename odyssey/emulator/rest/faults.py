@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Any
 
 import attrs
 from aiohttp import web
 
 from odyssey.emulator.faults import CATALOGUE, Faults
+from odyssey.emulator.payloads import object_of
 from odyssey.emulator.refusals import refused
-from odyssey.emulator.rest.api import body_of, origin
-from odyssey.emulator.tokens import Keys
+from odyssey.emulator.rest.api import origin
+from odyssey.emulator.tokens import Keys, is_same
 
 __all__ = ["FaultApi"]
 
 _PATH = "/emulator/faults"
+_MOST_BODY = 256 * 1024  # bytes
 
 
 @attrs.frozen(eq=False)
@@ -48,7 +49,7 @@ class FaultApi:
         self._check(request)
         name = _name_of(request)
         try:
-            self._faults.switch_on(name, **await body_of(request))
+            self._faults.switch_on(name, **await object_of(request, _MOST_BODY))
         except ValueError as exc:
             raise refused(422, str(exc)) from exc
         return web.json_response({"on": self._switched_on()})
@@ -67,9 +68,7 @@ class FaultApi:
         if request.headers.get("Origin", origin(request)) != origin(request):
             raise refused(403, "faults are not switched from pages of another origin")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(
-            key.strip().encode(), self._keys.primary.encode()
-        ):
+        if scheme.lower() != "bearer" or not is_same(key.strip(), self._keys.primary):
             raise refused(401, "expected the emulator's API key as bearer token")
 
     def _switched_on(self) -> list[dict[str, Any]]:

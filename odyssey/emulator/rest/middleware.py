@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
 from odyssey.emulator.faults import Faults, HttpDelay, HttpDrop, HttpNotJson, HttpStatus
-from odyssey.emulator.refusals import RefusedError
+from odyssey.emulator.refusals import RefusedError, refused
 
 __all__ = ["guard"]
 
@@ -31,15 +32,19 @@ def guard(faults: Faults) -> Any:
         try:
             answer = await _injected(request, faults)
             return await handler(request) if answer is None else answer
-        except RefusedError as refusal:
-            return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
+        except RefusedError as exc:
+            refusal = exc
         except web.HTTPException as exc:
-            return web.json_response({"detail": exc.reason}, status=exc.status)
+            refusal = refused(exc.status, exc.reason)
+        except (web.RequestPayloadError, UnicodeEncodeError):
+            refusal = refused(400, "the request can't be read: it is broken, or not in UTF-8")
         except ConnectionError:
             return web.Response(status=400)  # to nobody: the client is gone
-        except Exception:
+        except Exception as exc:
             logger.exception("%s %s failed", request.method, request.path)
-            return web.json_response({"detail": "internal error"}, status=500)
+            index = isinstance(exc, sqlite3.Error)
+            refusal = refused(500, f"the index can't be used: {exc}" if index else "internal error")
+        return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
 
     return middleware
 

@@ -8,10 +8,11 @@ import attrs
 from aiohttp import web
 
 from odyssey.emulator.faults import SimulationsForbidden
+from odyssey.emulator.payloads import object_of
 from odyssey.emulator.recordings.job_store import Page
 from odyssey.emulator.recordings.rows import StoredJob
 from odyssey.emulator.refusals import RefusedError, refused, usage_refusal
-from odyssey.emulator.rest.api import Api, body_of, number_of
+from odyssey.emulator.rest.api import Api, number_of
 from odyssey.emulator.settings import Settings
 from odyssey.emulator.simulations.jobs import Simulations
 from odyssey.emulator.simulations.script import ScriptError, SimulationRequest
@@ -19,6 +20,7 @@ from odyssey.emulator.simulations.script import ScriptError, SimulationRequest
 __all__ = ["SimulationApi"]
 
 _STATUSES = ("pending", "dispatched", "processing", "completed", "failed", "cancelled")
+_MOST_BODY = 64 * 1024 * 1024  # bytes: of scripts with pictures
 _PRIORITY = "normal"
 _REGION = "local"
 
@@ -43,7 +45,7 @@ class SimulationApi:
         account = self._api.account(request)
         if fault := self._settings.faults.take(SimulationsForbidden):
             raise refused(403, fault.detail)
-        wanted = SimulationRequest.of_body(await body_of(request))
+        wanted = SimulationRequest.of_body(await object_of(request, _MOST_BODY))
         if wanted.bypass_expansion and not self._settings.bypass_expansion:
             raise refused(403, "the account may not bypass prompt expansion")
         try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import aiohttp
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from odyssey.emulator.payloads import parsed, read_json
 from odyssey.emulator.simulations.script import ScriptError
 
 __all__ = ["download_script"]
@@ -32,12 +32,12 @@ async def download_script(url: str) -> Any:
             if response.status != 200:
                 raise ScriptError(f"script_url: answered with HTTP {response.status}")
             data = await _body_of(response)
-        return json.loads(data)
+        return await parsed(data, read_json)
     except TimeoutError as exc:
         raise ScriptError(f"script_url: no answer within {_SECONDS:g} s") from exc
     except ScriptError:
         raise
-    except (ValueError, RecursionError) as exc:  # aiohttp's InvalidURL is a ValueError too
+    except ValueError as exc:  # aiohttp's InvalidURL is a ValueError too
         raise ScriptError("script_url: not an address of JSON") from exc
     except (ClientError, OSError) as exc:
         raise ScriptError(f"script_url: {type(exc).__name__}") from exc
