@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from urllib.parse import quote
 
 #: A time limit of so many seconds (46 days) or more counts as none: some systems' timers end there.
 NO_LIMIT = 4e6
+
+_LONGEST_ID = 1000
+#: Bytes of a name, so that with endings of files it is within the 255 that systems take.
+_LONGEST_STEM = 200
+#: What Windows takes for a device, whatever ending follows.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 def check_timeout(value: object, name: str = "timeout") -> float | None:
@@ -87,6 +94,27 @@ def path_segment(given: object, name: str = "stream_id") -> str:
         segment = quote(text, safe="")
     except UnicodeEncodeError:  # half a character
         segment = ""
-    if not text.strip() or segment in ("", ".", ".."):
-        raise ValueError(f"{name} must be an id that the service gave, not {text!r}")
+    if not text.strip() or segment in ("", ".", "..") or len(text) > _LONGEST_ID:
+        raise ValueError(f"{name} must be an id that the service gave, not {_shown(text)}")
     return segment
+
+
+def file_stem(given: object, name: str = "stream_id") -> str:
+    """Quotes an id as the name of a file, on any system, to which an ending is added.
+
+    Raises:
+        ValueError: It can't be one: it is too long, the name of a device, or looks like an option.
+    """
+    stem = path_segment(given, name)
+    if len(stem) > _LONGEST_STEM or stem.startswith("-") or _DEVICE.fullmatch(stem):
+        raise ValueError(
+            f"{name} {_shown(str(given))} can't be the name of a file; give the path of a file "
+            "instead of a folder"
+        )
+    return stem
+
+
+def _shown(text: str) -> str:
+    return (
+        repr(text) if len(text) <= 80 else f"{text[:40]!r} and {len(text) - 40:,} characters more"
+    )

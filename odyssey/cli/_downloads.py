@@ -35,12 +35,13 @@ class Download:
     """A file to fetch, and what has become of it.
 
     Attributes:
+        path: The file; None where the stream's id can't be the name of one.
         outcome: `"waiting"`, `"downloaded"`, `"there already"` or `"failed"`.
     """
 
     recording: Recording | str
     artifact: str
-    path: Path
+    path: Path | None
     outcome: str = "waiting"
     error: str | None = None
 
@@ -49,31 +50,45 @@ class Download:
         """Named as `client.recordings.download` names it in that folder."""
         from odyssey.recordings.download import target_of
 
-        stream_id = recording if isinstance(recording, str) else recording.stream_id
-        return cls(recording, artifact, target_of(f"{folder}/", stream_id, artifact))
+        download = cls(recording, artifact, None)
+        try:
+            download.path = target_of(f"{folder}/", download.stream_id, artifact)
+        except ValueError as exc:  # the others are fetched all the same
+            download.outcome, download.error = "failed", str(exc)
+        return download
+
+    @property
+    def stream_id(self) -> str:
+        return self.recording if isinstance(self.recording, str) else self.recording.stream_id
 
     def fetch(self, client: Odyssey, progress: _Progress) -> None:
         """Fetches the file; `outcome` says whether that failed."""
-        if self.path.exists():  # downloads get their names when they are whole
-            self.outcome = "there already"
+        if self.path is None:
             return
         try:
+            if self.path.exists():  # downloads get their names when they are whole
+                self.outcome = "there already"
+                return
             client.recordings.download(self.recording, self.path, self.artifact, progress)
             self.outcome = "downloaded"
         except (OdysseyError, ValueError, OSError) as exc:
             self.outcome, self.error = "failed", " ".join(str(exc).split())
 
     def line(self) -> str:
-        if self.error is not None:
-            return f"{self.path}  failed: {printable(self.error)}"
+        if self.error is not None or self.path is None:
+            where = self.name() if self.path is None else self.path
+            return printable(f"{where}  failed: {self.error}")
         return f"{self.path}  {file_size(self.path)}  {self.outcome}"
 
+    def name(self) -> str:
+        """A short name for people."""
+        return _short(self.stream_id if self.path is None else self.path.name)
+
     def as_json(self) -> dict[str, Any]:
-        recording = self.recording
         return {
-            "stream_id": recording if isinstance(recording, str) else recording.stream_id,
+            "stream_id": self.stream_id,
             "artifact": self.artifact,
-            "path": str(self.path),
+            "path": None if self.path is None else str(self.path),
             "outcome": self.outcome,
             "error": self.error,
         }
@@ -168,7 +183,7 @@ class _Team:
             except queue.Empty:
                 return
             try:
-                bar.set_description_str(_short(download.path.name), refresh=False)
+                bar.set_description_str(download.name(), refresh=False)
                 bar.total = None
                 bar.reset()
                 download.fetch(self._client, progress)

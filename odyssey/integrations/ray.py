@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 _BLOCK_FRAMES = 16
 _PAUSE_SECONDS = 1.0  # before a recording is tried again, and between looks at a full queue
 _REPORT_SECONDS = 30.0
-_FINAL = (OdysseyAuthError, OdysseyNotFoundError)  # trying again is no use
+_FINAL = (OdysseyAuthError, OdysseyNotFoundError)
 _WAITING_CPUS = 0.1  # a task that waits for a simulation does nothing else
 
 
@@ -226,10 +226,10 @@ class _Reading:
         frames: list[VideoFrame] = []
         with self.options.client() as client:
             for frame in self._frames(client):
-                frames.append(frame)
-                if len(frames) == _BLOCK_FRAMES:
+                if frames and (len(frames) == _BLOCK_FRAMES or _size(frame) != _size(frames[0])):
                     yield _block(self.stream_id, frames)
                     frames = []
+                frames.append(frame)
         if frames:
             yield _block(self.stream_id, frames)
 
@@ -242,11 +242,11 @@ class _Reading:
                 for frame in client.recordings.frames(self.stream_id, next_, self.stop, self.step):
                     yield frame
                     read += 1
-            except OdysseyError as exc:
+            except (OdysseyError, ValueError) as exc:
                 failed += 1
                 if isinstance(exc, OdysseyAuthError) and _is_locked_out(client):
                     raise
-                if failed == self.tries or isinstance(exc, _FINAL):
+                if failed == self.tries or _is_final(exc):
                     self._give_up(exc, read)
                     return
                 logger.warning("recording %s is tried again: %s", self.stream_id, exc)
@@ -254,10 +254,15 @@ class _Reading:
             else:
                 return
 
-    def _give_up(self, exc: OdysseyError, read: int) -> None:
+    def _give_up(self, exc: Exception, read: int) -> None:
         logger.warning("recording %s failed after %d frames: %s", self.stream_id, read, exc)
         if self.failures is not None:
             self.failures._report(Failure(self.stream_id, type(exc).__name__, str(exc), read))
+
+
+def _is_final(exc: Exception) -> bool:
+    """Whether trying again is no use: also for an id that can't be one, a plain ValueError."""
+    return isinstance(exc, _FINAL) or not isinstance(exc, OdysseyError)
 
 
 def _is_locked_out(client: Odyssey) -> bool:
@@ -269,6 +274,10 @@ def _is_locked_out(client: Odyssey) -> bool:
     except OdysseyError:  # says nothing of the key
         return False
     return False
+
+
+def _size(frame: VideoFrame) -> tuple[int, int]:
+    return frame.width, frame.height
 
 
 def _block(stream_id: str, frames: list[VideoFrame]) -> Any:

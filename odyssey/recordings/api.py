@@ -216,7 +216,7 @@ class Recordings:
         check_path(path)
         check_progress(progress)
         source = self._artifact(recording_or_id, name)
-        target = target_of(path, path_segment(source.stream_id), name)
+        target = target_of(path, source.stream_id, name)
         with (
             contextlib.closing(RangeReader(source)) as reader,
             reporting(progress, target.name) as report,
@@ -393,7 +393,7 @@ def _content(artifact: Artifact) -> bytes:
 
 def _id_of(recording_or_id: object) -> str:
     if isinstance(recording_or_id, (Recording, StreamRecordingInfo)):
-        return recording_or_id.stream_id
+        recording_or_id = recording_or_id.stream_id
     if not isinstance(recording_or_id, str):
         raise TypeError(
             "expected a Recording, an entry of a list of recordings or a stream's id, not "

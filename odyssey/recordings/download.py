@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from odyssey._checks import file_stem
 from odyssey._progress import ProgressCallback
 from odyssey._runtime.fork import ForkGuard
 from odyssey.errors import OdysseyError, OdysseyServerError
@@ -68,15 +69,18 @@ def fetch(
         report(done, reader.size)
 
 
-def target_of(path: object, stem: str, name: str) -> Path:
-    """The file that `path` means: itself, or a file in that folder, `stem` with its ending.
+def target_of(path: object, stream_id: str, name: str) -> Path:
+    """The file that `path` means: itself, or a file in that folder, named by the stream.
 
     A folder is one that exists, or is written with a separator at its end.
+
+    Raises:
+        ValueError: It is a folder, and the id can't be the name of a file in it.
     """
     text = check_path(path)
     separators = (os.sep, os.altsep or os.sep)
     if text.endswith(separators) or os.path.isdir(text):
-        return Path(text) / (stem + ENDINGS[name])
+        return Path(text) / (file_stem(stream_id) + ENDINGS[name])
     return Path(text)
 
 

@@ -64,7 +64,7 @@ def test_a_recording_is_put_into_the_folder_and_nowhere_else(
     stream_id: str, name: str, folder: str
 ) -> None:
     try:
-        target = target_of(folder + "/", path_segment(stream_id), name)
+        target = target_of(folder + "/", stream_id, name)
     except ValueError:
         return
     assert target.parent == Path("folder")

@@ -122,8 +122,8 @@ def test_addresses_are_renewed_by_the_worker(cluster: Path) -> None:
 def test_a_recording_that_fails_is_reported_and_the_others_go_on(
     cluster: Path, emulator: Emulator, stream_ids: list[str], service: dict[str, Any]
 ) -> None:
-    """Faults: a recording that nobody knows, one that the key may not see, one with a video that
-    can't be fetched, one that fails once.
+    """Faults: a recording that nobody knows, an id that is none, one that the key may not see, one
+    with a video that can't be fetched, one that fails once.
     """
     emulator.faults.inject(faults.HttpStatus(path="/recordings/foreign", status=403))
     # Whether the key is refused altogether can't be found out just then.
@@ -133,11 +133,11 @@ def test_a_recording_that_fails_is_reported_and_the_others_go_on(
     emulator.faults.inject(faults.HttpNotJson(path=f"/recordings/{third}"), times=1)
     failures = Failures()
     dataset = read_recordings(
-        ["unknown", "foreign", *stream_ids], failures=failures, tries=2, **service
+        ["unknown", "..", "foreign", *stream_ids], failures=failures, tries=2, **service
     )
     assert seen(dataset) == every([first, third])
     reported = {failure.stream_id: failure for failure in failures.list()}
-    assert set(reported) == {"unknown", "foreign", second}
+    assert set(reported) == {"unknown", "..", "foreign", second}
     assert reported["unknown"].error == "OdysseyNotFoundError"
     assert "unknown" in reported["unknown"].message
     assert reported["foreign"].error == "OdysseyAuthError"

@@ -94,6 +94,37 @@ def test_ids_can_reach_neither_another_endpoint_nor_another_folder(
     assert "?" not in asked
 
 
+@pytest.mark.parametrize(
+    "stream_id",
+    [
+        *("CON", "con", "Nul.mp4", "aux.tar.gz", "COM1", "lpt9", "prn"),
+        *("-rf", "-", "x" * 201, "\N{GRINNING FACE}" * 20),
+    ],
+)
+def test_ids_that_are_no_names_of_files(
+    client: Odyssey, storage: Storage, tmp_path: Path, stream_id: str
+) -> None:
+    """Devices of Windows, options of commands, and what is too long; a name can be given."""
+    for folder in (tmp_path, f"{tmp_path}/made/"):
+        with pytest.raises(ValueError, match="can't be the name of a file") as caught:
+            client.recordings.download(stream_id, folder, "events")
+    assert len(str(caught.value)) < 300
+    assert list(tmp_path.iterdir()) == []
+    assert client.recordings.download(stream_id, tmp_path / "mine", "events").is_file()
+
+
+def test_ids_that_are_nearly_devices(client: Odyssey, tmp_path: Path) -> None:
+    for stream_id in ("console", "com", "com10", "nul-1", "x" * 200):
+        assert client.recordings.download(stream_id, tmp_path, "events").parent == tmp_path
+
+
+def test_an_id_of_any_length_is_none(client: Odyssey, storage: Storage) -> None:
+    with pytest.raises(ValueError, match="stream_id must be an id") as caught:
+        client.recordings.get("x" * 100_000)
+    assert len(str(caught.value)) < 300
+    assert storage.lookups == []
+
+
 @pytest.mark.parametrize("stream_id", ["", ".", "..", "  "])
 def test_what_is_no_id_is_refused(client: Odyssey, storage: Storage, stream_id: str) -> None:
     with pytest.raises(ValueError, match="stream_id must be an id"):
