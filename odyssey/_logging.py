@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
+from odyssey.errors import LONGEST_SAID, printable
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -45,6 +47,9 @@ class Secret:
     def __repr__(self) -> str:
         return "…"
 
+    def __format__(self, _: str) -> str:
+        return repr(self)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._text == other._text
 
@@ -75,6 +80,8 @@ def revealed(value: Any) -> Any:
 
 #: Characters of an address that are shown.
 _LONGEST_URL = 200
+#: Characters of a text from elsewhere that are searched for secrets; fewer are shown.
+_LONGEST_READ = 10_000
 
 _PATTERNS = (
     # A user name and a password in an address.
@@ -102,6 +109,11 @@ def redacted(text: str) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def shown_text(text: str) -> str:
+    """What the service says, as it is shown to people: redacted, printable and short."""
+    return printable(redacted(text[:_LONGEST_READ]), LONGEST_SAID)
 
 
 def shown_url(url: str | None) -> str:
@@ -205,14 +217,25 @@ def _strip(exc: BaseException) -> None:
 
 
 class RedactingFilter(logging.Filter):
-    """Removes secrets from log records."""
+    """Removes secrets from log records, and what steers a terminal. An error that is logged stays
+    as it is: it may be a callback's.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = redacted(record.getMessage())
+        record.msg = printable(redacted(record.getMessage()[:_LONGEST_READ]))
         record.args = None
         if record.exc_info and record.exc_info[1] is not None:
-            scrub(record.exc_info[1])
+            record.exc_text = redacted("".join(traceback.format_exception(record.exc_info[1])))
         return True
+
+
+class LibraryFilter(RedactingFilter):
+    """Removes them from a library's records, and from the errors in these."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1] is not None:
+            scrub(record.exc_info[1])
+        return super().filter(record)
 
 
 _on_our_behalf: contextvars.ContextVar[bool] = contextvars.ContextVar(
@@ -220,7 +243,7 @@ _on_our_behalf: contextvars.ContextVar[bool] = contextvars.ContextVar(
 )
 
 
-class _OurRequestsFilter(RedactingFilter):
+class _OurRequestsFilter(LibraryFilter):
     """Removes them from records of our requests only: the whole program shares these loggers."""
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from odyssey._logging import has_stderr
+from odyssey.errors import printable
 
 #: Called with the bytes done and the bytes in all (None if unknown).
 ProgressCallback = Callable[[int, "int | None"], object]
@@ -20,7 +21,7 @@ def check_progress(progress: object) -> None:
         raise TypeError(f"progress must be True, None or a callable, not {type(progress).__name__}")
 
 
-def progress_bar(**options: Any) -> Any:
+def progress_bar(title: str, **options: Any) -> Any:
     """Makes a bar of tqdm: a widget in notebooks that can show it, else text.
 
     Without a stderr it shows nothing.
@@ -33,14 +34,14 @@ def progress_bar(**options: Any) -> Any:
         from tqdm.auto import tqdm
     if not has_stderr():
         options |= {"disable": True, "file": io.StringIO()}
-    return tqdm(**options)
+    return tqdm(desc=printable(title), **options)
 
 
 @contextlib.contextmanager
 def reporting(progress: ProgressCallback | bool | None, title: str) -> Iterator[ProgressCallback]:
     """Yields the callable to report to; shows a bar if `progress` is True."""
     if progress is True:
-        with progress_bar(desc=title, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+        with progress_bar(title, unit="B", unit_scale=True, unit_divisor=1024) as bar:
 
             def show(done: int, total: int | None) -> None:
                 # A notebook's bar learns the total in no other way.

@@ -29,6 +29,20 @@ from typing import Any, TypeVar
 
 E = TypeVar("E", bound=Exception)
 
+#: Characters of an error's text, and of what the service says in it.
+LONGEST_TEXT = 2000
+LONGEST_SAID = 500
+#: They join letters, and the parts of emoji; nothing else that can't be seen is shown.
+_JOINERS = "\u200c\u200d"
+
+
+def printable(text: str, most: int = LONGEST_TEXT) -> str:
+    """A text from elsewhere on one line of at most `most` characters, without those that steer a
+    terminal or turn the direction of writing.
+    """
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    return "".join(c if c.isprintable() or c in _JOINERS else " " for c in cut)
+
 
 class OdysseyError(Exception):
     """The base of this package's errors, except `ValueError` and `TypeError` for arguments.
@@ -41,6 +55,10 @@ class OdysseyError(Exception):
             print(f"no video: {exc}")
         ```
     """
+
+    def __init__(self, *args: object) -> None:
+        # Ids and texts of the service are in it.
+        Exception.__init__(self, *(printable(a) if isinstance(a, str) else a for a in args))
 
 
 class OdysseyAuthError(OdysseyError, ValueError):
@@ -108,7 +126,7 @@ class OdysseyStreamError(OdysseyError):
     ) -> None:
         super().__init__(text)
         self.reason = reason
-        self.message = text if message is None else message
+        self.message = str(self) if message is None else message
         self.partial = partial
 
 
@@ -123,7 +141,7 @@ class OdysseyAPIError(OdysseyError):
     def __init__(
         self, text: str = "", *, status: int | None = None, detail: str | None = None
     ) -> None:
-        Exception.__init__(self, text)
+        OdysseyError.__init__(self, text)
         self.status = status
         self.detail = detail
 
@@ -198,9 +216,9 @@ class OdysseyUsageError(OdysseyError):
         action_url: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        Exception.__init__(self, text)
+        OdysseyError.__init__(self, text)
         self.code = code
-        self.message = text if message is None else message
+        self.message = str(self) if message is None else message
         self.action = action
         self.action_url = action_url
         self.details: dict[str, Any] = dict(details or {})
@@ -291,6 +309,7 @@ def error_from_status(status: int, detail: str | None, operation: str) -> Odysse
 
     `operation` says what was tried, as in "could not get recording abc".
     """
+    detail = None if detail is None else _text(detail)
     said = f": {detail}" if detail else ""
     if status == 429:
         return error_from_usage({"code": "RATE_LIMITED", "message": detail or ""}, operation)
@@ -331,6 +350,7 @@ def error_from_stream_reason(
     reason: str, message: str, operation: str
 ) -> OdysseyStreamError | OdysseyUsageError:
     """The error for an `interactive_stream_error` that the streamer sent."""
+    reason, message = _text(reason), _text(message)
     code = STREAM_REASON_CODES.get(reason)
     if code is not None:
         return error_from_usage({"code": code, "message": message or reason}, operation)
@@ -341,6 +361,7 @@ def error_from_stream_reason(
 
 def error_from_signaling_reason(reason: str) -> OdysseyConnectionError:
     """The error for an `error` message of the signaling server."""
+    reason = _text(reason)
     said = SIGNALING_REASONS.get(reason, "connect again")
     return OdysseyConnectionError(
         f"the service ended the connection ({reason}): {said}", reason=reason
@@ -355,7 +376,7 @@ def own_copy(error: E) -> E:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return printable(value, LONGEST_SAID) if isinstance(value, str) else ""
 
 
 def _seconds(value: object, default: float | None) -> float | None:

@@ -4,6 +4,7 @@ import ast
 import copy
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,12 @@ from odyssey.errors import (
     error_from_stream_reason,
     error_from_usage,
     own_copy,
+    printable,
 )
 from tests.support.strategies import JSON
+
+#: Sets a terminal's title, clears it, and writes backwards.
+STEERING = "a\x1b]0;owned\x07\x9b2J\u202ecat\r\nforged"
 
 # As the contract draws it: each class and all that it is directly made of.
 TREE: dict[type[OdysseyError], tuple[type[BaseException], ...]] = {
@@ -143,6 +148,7 @@ def test_copying_keeps_everything(error: OdysseyError, facts: dict[str, object])
 def test_every_class_can_be_made_of_nothing_and_of_a_text(cls: type[OdysseyError]) -> None:
     assert str(cls()) == ""
     assert str(cls("said")) == "said"
+    assert str(cls(STEERING)) == "a ]0;owned  2J cat  forged"
     with pytest.raises(cls, match="said"):
         raise cls("said")
 
@@ -352,3 +358,43 @@ def test_each_reason_is_listed_and_no_other() -> None:
     page = Path(__file__).parents[1].joinpath("docs/guide/errors.md").read_text("utf-8")
     table = page.partition("| Reason |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == reasons
+
+
+# What the service says in them.
+
+
+@pytest.mark.parametrize("text", [STEERING, STEERING * 1_000_000], ids=["short", "17 MB"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda text: error_from_status(400, text, "could not"),
+        lambda text: error_from_status(403, text, f"could not get {text}"),
+        lambda text: error_from_status(500, text, "could not"),
+        lambda text: error_from_usage(
+            dict.fromkeys(("code", "message", "action", "action_url"), text), "could not"
+        ),
+        lambda text: error_from_stream_reason(text, text, "the stream failed"),
+        lambda text: error_from_stream_reason("quota_exceeded", text, "the stream failed"),
+        error_from_signaling_reason,
+        lambda text: OdysseyStreamError(f"stream {text} is over"),
+        OdysseyUsageError,
+    ],
+)
+def test_whatever_the_service_says_is_printable_and_short(
+    make: Callable[[str], OdysseyError], text: str
+) -> None:
+    error = make(text)
+    shown = [str(error), *(v for v in vars(error).values() if isinstance(v, str))]
+    assert shown[0].count("owned") >= 1
+    assert all(part.isprintable() for part in shown)
+    assert max(map(len, shown)) <= 2000
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_printable_text_keeps_what_is_seen() -> None:
+    family = (
+        "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL} \N{ARABIC LETTER HEH}\u200c\N{ARABIC LETTER YEH} é"
+    )
+    assert printable(family) == family
+    assert printable("a\r\n\tb\u2066c\ud800d") == "a   b c d"
+    assert printable("x" * 50, 10) == "x" * 9 + "…"

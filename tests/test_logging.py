@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import copy
 import io
+import json
 import logging
+import pickle
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -12,11 +16,13 @@ from hypothesis import strategies as st
 
 from odyssey._logging import (
     RedactingFilter,
+    Secret,
     log_to_stderr,
     quiet_urllib3,
     redacted,
     scrub,
     shown_url,
+    without_locals,
 )
 
 SECRET = "sEcReT123"
@@ -191,3 +197,81 @@ def test_debug_follows_stderr(
     monkeypatch.setattr(sys, "stderr", None)
     package.debug("nor that")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("show", [repr, str, format, "{:>40}".format, "{!r}".format, "%s".__mod__])
+def test_a_secret_shows_nothing(show: Callable[[object], str]) -> None:
+    secret = Secret(SECRET)
+    assert SECRET not in show(secret)
+    assert SECRET not in repr({"key": [secret]})
+    assert secret.reveal() == SECRET
+
+
+def test_a_secret_is_in_no_pickle_and_no_json() -> None:
+    for take in (pickle.dumps, json.dumps, vars):
+        with pytest.raises(TypeError):
+            take(Secret(SECRET))
+    assert copy.deepcopy({1: Secret(SECRET)}) == {1: Secret(SECRET)}
+    assert copy.copy(Secret(SECRET)) != Secret("another")
+
+
+def locals_of(error: BaseException) -> str:
+    """What error trackers show of an error's frames, without those of this file's tests."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return repr([frame.f_locals for frame in frames if frame.f_code.co_name == "leaking"])
+
+
+def leaking(query: str) -> None:
+    url = f"/?{query}"
+    raise OSError(url)
+
+
+def test_what_is_scrubbed_has_no_locals_left() -> None:
+    with pytest.raises(OSError, match="sig") as caught:
+        leaking(f"sig={SECRET}")
+    assert SECRET in locals_of(caught.value)
+    assert locals_of(scrub(caught.value)) == "[{}]"
+
+
+def test_what_the_caller_was_handling_is_left_as_it_is() -> None:
+    """Its text and its locals are the user's own."""
+    try:
+        leaking("theirs")
+    except OSError as theirs:
+        try:
+            without_locals(leaking)(f"sig={SECRET}")
+        except OSError as exc:
+            ours = scrub(exc)
+        shown = str(theirs), locals_of(theirs)
+    assert ours.__context__ is not None
+    assert locals_of(ours) == "[{}]"
+    assert shown == ("/?theirs", "[{'query': 'theirs', 'url': '/?theirs'}]")
+
+
+def test_a_callbacks_error_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handler may want to look at it; what is printed of it is redacted."""
+    package = logging.getLogger("odyssey")
+    monkeypatch.setattr(package, "handlers", [])
+    monkeypatch.setattr(package, "level", package.level)
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    log_to_stderr()
+    try:
+        leaking("token=theirs")
+    except OSError as error:
+        package.exception("the callback raised")
+        shown = str(error), locals_of(error)
+    assert shown == ("/?token=theirs", "[{'query': 'token=theirs', 'url': '/?token=theirs'}]")
+    assert "Traceback" in stderr.getvalue()
+    assert "/?…" in stderr.getvalue()
+    assert "theirs'" not in stderr.getvalue()
+
+
+def test_what_is_logged_steers_no_terminal(
+    logger: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger.info("stream %s", "a\x1b[2J\u202e\r\nforged: line" + "x" * 10_000_000)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("stream a [2J   forged: line")
+    assert record.getMessage().isprintable()
+    assert len(record.getMessage()) <= 2000

@@ -25,7 +25,7 @@ def test_without_a_stderr_the_work_is_done(
     with reporting(True, "video.mp4") as report:
         for done in (0, 10, 0, 20):
             report(done, 20)
-    bar = progress_bar(bar_format="{desc} [{elapsed}]", desc="simulation")
+    bar = progress_bar("simulation", bar_format="{desc} [{elapsed}]")
     bar.set_description_str("simulation: done")
     bar.close()
 

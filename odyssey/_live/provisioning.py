@@ -153,7 +153,7 @@ def _ping_all(http: HttpClient, targets: dict[str, str], limit: Deadline) -> dic
             if answer.status < 300:
                 latencies[region] = max(1, round((time.monotonic() - began) * 1000))
         except (OdysseyError, ValueError) as exc:
-            logger.debug("region %s: %s", region, exc)
+            logger.debug("region %r: %s", region, exc)
         finally:
             done.release()
 

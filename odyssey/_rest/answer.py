@@ -15,7 +15,7 @@ from urllib.parse import quote
 import attrs
 from requests.structures import CaseInsensitiveDict
 
-from odyssey._logging import Secret, redacted, shown_url
+from odyssey._logging import Secret, shown_text, shown_url
 from odyssey.errors import OdysseyError, OdysseyServerError, error_from_status, error_from_usage
 
 
@@ -95,7 +95,7 @@ def error_from_answer(answer: Answer, operation: str) -> OdysseyError | None:
         usage = dict(detail if isinstance(detail, Mapping) else body)
         for name in ("message", "action"):
             if isinstance(usage.get(name), str):
-                usage[name] = redacted(usage[name])
+                usage[name] = shown_text(usage[name])
         usage.setdefault("message", _detail(body) if isinstance(detail, (str, list)) else None)
         return error_from_usage(usage, operation, retry_after=answer.retry_after())
     return error_from_status(answer.status, _detail(body), operation)
@@ -128,4 +128,4 @@ def _detail(body: Mapping[str, Any]) -> str | None:
     if isinstance(detail, list):
         found = [str(d.get("msg")) for d in detail if isinstance(d, Mapping) and d.get("msg")]
         detail = "; ".join(found) or None
-    return redacted(detail) if isinstance(detail, str) else None
+    return shown_text(detail) if isinstance(detail, str) else None

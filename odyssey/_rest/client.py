@@ -35,6 +35,7 @@ from odyssey.errors import (
     OdysseyConnectionError,
     OdysseyServerError,
     OdysseyTimeoutError,
+    printable,
 )
 from odyssey.models.fields import Fields, wrong_answer
 
@@ -377,7 +378,7 @@ class HttpClient:
                 if failure is not None:
                     raise failure
                 return answer
-            logger.debug("%s; trying again in %.2f s", operation, pause)
+            logger.debug("%s; trying again in %.2f s", printable(operation), pause)
             time.sleep(pause)
             attempt += 1
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import av
 
-from odyssey._logging import Secret, redacted
+from odyssey._logging import Secret, shown_text
 from odyssey._protocol import messages
 from odyssey._protocol.state import NEXT_STATUS, Need, describe_missing
 from odyssey._rtc.conversation import Conversation, EventListener
@@ -187,7 +187,7 @@ class Connection:
             elif isinstance(message, TooLarge):
                 self._received_too_much(message)
             elif isinstance(message, messages.SignalingError):
-                reason = redacted(message.reason)
+                reason = shown_text(message.reason)
                 self._lose(error_from_signaling_reason(reason), final=True)
         self._socket_closed(signaling.close_code)
 

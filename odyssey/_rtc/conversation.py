@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from odyssey._logging import redacted
+from odyssey._logging import shown_text
 from odyssey._protocol import messages
 from odyssey._protocol.replies import PendingReplies, Request
 from odyssey._rtc.late_start import LateStart
@@ -230,7 +230,7 @@ class Conversation:
             said = "the service announced a broadcast without its address or its token"
             self._listener.emit("on_stream_error", "broadcast_error", said)
         else:
-            self._stream_error(redacted(message.reason), redacted(message.message))
+            self._stream_error(shown_text(message.reason), shown_text(message.message))
 
     def _end_late_start(self) -> None:
         """Ends the stream of a start that gave up. Nobody waits for the reply."""
@@ -257,7 +257,7 @@ class Conversation:
         entry = self._pending.started(message.applied_prompt)
         assert entry is not None
         if entry.unwanted:
-            logger.info("stream %s started too late: it is ended again", message.stream_id)
+            logger.info("stream %r started too late: it is ended again", message.stream_id)
             self._late_start.answered()
             self._end_late_start()
             return

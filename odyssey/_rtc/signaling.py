@@ -22,7 +22,7 @@ from websockets.exceptions import (
 )
 from websockets.frames import Frame
 
-from odyssey._logging import RedactingFilter, Secret, scrub, shown_url
+from odyssey._logging import LibraryFilter, Secret, scrub, shown_url
 from odyssey._protocol import messages
 from odyssey._rest.origins import is_loopback
 from odyssey.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError
@@ -39,7 +39,7 @@ RELEASE_GRACE = 1.0
 CLEAN_CODES = frozenset({1000, 1001})
 
 
-class _WithoutMessages(RedactingFilter):
+class _WithoutMessages(LibraryFilter):
     """websockets logs the request line, and so the token, and every message: an offer has the
     password of ICE in it. Of a message the kind and the length are left.
     """

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from odyssey._version import __version__
+from odyssey.cli._output import echo
 from odyssey.cli._service import on_sigterm
 from odyssey.cli.demo.command import demo
 from odyssey.cli.doctor.command import doctor
@@ -83,7 +84,7 @@ def run(args: Sequence[str] | None) -> int:
         return INTERRUPTED
     except (OdysseyError, ValueError, OSError) as exc:
         # The client's refusals of arguments are ValueErrors; its texts say what to do.
-        click.echo(f"Error: {' '.join(str(exc).split()) or type(exc).__name__}", err=True)
+        echo(f"Error: {' '.join(str(exc).split()) or type(exc).__name__}", err=True)
         return FAILED
     return code if isinstance(code, int) else 0
 

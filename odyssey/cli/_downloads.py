@@ -14,8 +14,8 @@ import attrs
 import click
 
 from odyssey._runtime.deadline import Deadline
-from odyssey.cli._output import Screen, file_size, printable
-from odyssey.errors import OdysseyError
+from odyssey.cli._output import Screen, file_size
+from odyssey.errors import OdysseyError, printable
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -77,7 +77,7 @@ class Download:
     def line(self) -> str:
         if self.error is not None or self.path is None:
             where = self.name() if self.path is None else self.path
-            return printable(f"{where}  failed: {self.error}")
+            return f"{where}  failed: {self.error}"
         return f"{self.path}  {file_size(self.path)}  {self.outcome}"
 
     def name(self) -> str:
@@ -183,7 +183,7 @@ class _Team:
             except queue.Empty:
                 return
             try:
-                bar.set_description_str(download.name(), refresh=False)
+                bar.set_description_str(printable(download.name()), refresh=False)
                 bar.total = None
                 bar.reset()
                 download.fetch(self._client, progress)

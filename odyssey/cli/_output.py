@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -12,23 +13,46 @@ from pathlib import Path
 
 import click
 
+from odyssey.errors import printable
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 _REDRAW_EVERY = 0.1
 _LINE_EVERY = 1.0
 
 
+#: Characters of a line that is printed, such as an address with its signature.
+_LONGEST_LINE = 10_000
+
+
 class Failed(click.ClickException):
     """Ends the command with one line on stderr and exit code 1."""
+
+    def format_message(self) -> str:
+        return printable(self.message)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Prints a line with texts from elsewhere in it, without what steers a terminal."""
+    click.echo(printable(text, _LONGEST_LINE).rstrip(), err=err)
+
+
+def copyable(text: str) -> str:
+    """A word of a command that is printed to be copied, quoted for the shell."""
+    text = printable(text, _LONGEST_LINE)
+    if os.name != "nt":
+        return shlex.quote(text)
+    return "'" + text.replace("'", "''") + "'"  # of PowerShell
+
+
+def setting(name: str, value: str) -> str:
+    """The command that sets a variable of the environment, to be copied."""
+    command = "$env:" if os.name == "nt" else "export "
+    return f"{command}{name}={copyable(value)}"
 
 
 def print_json(value: object, *, indent: int | None = 2) -> None:
     click.echo(json.dumps(value, indent=indent))
-
-
-def printable(text: str) -> str:
-    """Text from elsewhere on one line, without characters that steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def file_size(path: Path) -> str:
@@ -54,13 +78,13 @@ class Screen:
     def say(self, text: str = "") -> None:
         """Prints a line."""
         self.clear()
-        click.echo(text, err=self._err)
+        echo(text, err=self._err)
 
     def say_above_bars(self, text: str) -> None:
         """Prints a line while tqdm's bars stand below."""
         from tqdm import tqdm
 
-        tqdm.write(text, file=sys.stderr if self._err else sys.stdout)
+        tqdm.write(printable(text, _LONGEST_LINE), file=sys.stderr if self._err else sys.stdout)
 
     def progress(self, text: str) -> None:
         """Shows the line that changes, seldom enough to be called for each frame."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import attrs
 import click
 
-from odyssey.cli._output import Failed, printable
+from odyssey.cli._output import Failed, copyable
+from odyssey.errors import printable
 
 if TYPE_CHECKING:
     from odyssey import Odyssey
@@ -43,10 +44,12 @@ class Service:
         """Whether what is made here is there for the next command."""
         return not self.emulated or self.data_dir is not None
 
-    @property
-    def options(self) -> str:
-        """What another command needs to be given to talk to the same service."""
-        return "" if self.data_dir is None else f" --data-dir {self.data_dir}"
+    def command_to_download(self, stream_id: str) -> str:
+        """The command that fetches a recording from the same service, to be copied."""
+        words = ["odyssey", "recordings", "download", copyable(stream_id)]
+        if self.data_dir is not None:
+            words += ["--data-dir", copyable(str(self.data_dir))]
+        return " ".join(words)
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Odyssey]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from odyssey.cli._output import json_option, print_json
+from odyssey.cli._output import json_option, print_json, setting
 from odyssey.cli._service import Codec, on_sigterm, serving, warn_if_exposed
 
 if TYPE_CHECKING:
@@ -103,12 +102,11 @@ def emulator(
 
 
 def _how_to_use(url: str, api_key: str) -> str:
-    form = "$env:{}='{}'" if os.name == "nt" else "export {}={}"
     lines = [
         "The emulator runs. Ctrl-C ends it. Clients need these two:",
         "",
-        form.format("ODYSSEY_API_URL", url),
-        form.format("ODYSSEY_API_KEY", api_key),
+        setting("ODYSSEY_API_URL", url),
+        setting("ODYSSEY_API_KEY", api_key),
         "",
         "Then, in Python:",
         "",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from odyssey.cli._downloads import Download, download_options, fetch_all
-from odyssey.cli._output import Failed, Screen, json_option, print_json, printable
+from odyssey.cli._output import Failed, Screen, echo, json_option, print_json
 from odyssey.cli._service import Service, with_service
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def get(stream_id: str, service: Service, as_json: bool) -> None:
         print_json(fields)
         return
     for name, value in fields.items():
-        click.echo(printable(f"{name:<17} {'-' if value is None else value}"))
+        echo(f"{name:<17} {'-' if value is None else value}")
 
 
 @recordings.command(
@@ -166,7 +166,7 @@ def events(stream_id: str, service: Service, as_json: bool) -> None:
         time = event.get("timestamp_ms")
         seconds = f"{time / 1000:8.1f} s" if isinstance(time, (int, float)) else " " * 10
         text = event.get("prompt") or event.get("reason") or ""
-        click.echo(printable(f"{seconds}  {event.get('type', '?'):<8}  {text}").rstrip())
+        echo(f"{seconds}  {event.get('type', '?'):<8}  {text}")
 
 
 def _finished(client: Odyssey, screen: Screen) -> list[str]:

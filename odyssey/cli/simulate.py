@@ -13,7 +13,7 @@ import click
 
 from odyssey.cli._downloads import Download, fetch_all
 from odyssey.cli._options import TimedPrompt, finite, in_order, interact_option
-from odyssey.cli._output import Failed, Screen, json_option, print_json, printable
+from odyssey.cli._output import Failed, Screen, copyable, echo, json_option, print_json
 from odyssey.cli._service import Service, with_service
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def submit(
     if as_json:
         print_json(_fields(job))
     else:
-        screen.say(f"To wait for it: odyssey simulate wait {job.job_id}")
+        screen.say(f"To wait for it: odyssey simulate wait {copyable(job.job_id)}")
 
 
 @simulate.command(
@@ -166,7 +166,7 @@ def status(job_id: str, service: Service, as_json: bool) -> None:
     streams = " ".join(stream.stream_id for stream in job.streams)
     for name, value in {**_fields(job), "streams": streams or None}.items():
         if value is not None:
-            click.echo(printable(f"{name:<22} {value}"))
+            echo(f"{name:<22} {value}")
 
 
 @simulate.command(
@@ -228,7 +228,7 @@ def cancel(job_id: str, service: Service, as_json: bool) -> None:
     if as_json:
         print_json(_fields(job))
     else:
-        click.echo(printable(f"{job.job_id} {job.status.value}"))
+        echo(f"{job.job_id} {job.status.value}")
 
 
 def _read_script(file: TextIO) -> dict[str, Any]:
@@ -278,7 +278,7 @@ class Finish:
             print_json({**_fields(job), "downloads": files})
         elif self.to is None and self.service.keeps:
             for stream in streams:
-                command = f"odyssey recordings download {stream.stream_id}{self.service.options}"
+                command = self.service.command_to_download(stream.stream_id)
                 self.screen.say(f"Rendered: {command}")
         if failed:
             raise Failed(f"{failed} of {len(downloads)} videos could not be fetched; see above")
@@ -293,7 +293,7 @@ class Finish:
             return self.client.simulations.wait(job_id, self.timeout, 1.0, on_update)
         except KeyboardInterrupt:
             if self.service.keeps:
-                self.screen.say(f"The job goes on: odyssey simulate wait {job_id}")
+                self.screen.say(f"The job goes on: odyssey simulate wait {copyable(job_id)}")
             raise
 
 

@@ -13,7 +13,15 @@ import click
 
 from odyssey.cli._counting import Count
 from odyssey.cli._options import TimedPrompt, finite, in_order, interact_option
-from odyssey.cli._output import Failed, Screen, file_size, json_option, print_json, printable
+from odyssey.cli._output import (
+    Failed,
+    Screen,
+    copyable,
+    file_size,
+    json_option,
+    print_json,
+    setting,
+)
 from odyssey.cli._service import Service, with_service
 from odyssey.errors import OdysseyConnectionError, OdysseyError
 
@@ -162,7 +170,7 @@ class Run:
         )
         self.screen.say(f"Connected in {_ms_since(began)}.")
         if self.options.prompt:
-            self.screen.say(f"> {printable(self.options.prompt)}")
+            self.screen.say(f"> {self.options.prompt}")
         began = time.monotonic()
         with client.stream(
             self.options.prompt,
@@ -181,8 +189,7 @@ class Run:
         for line in saved_lines(self.saver):
             self.screen.say(line)
         if self.stream_id and service.keeps:
-            command = f"odyssey recordings download {self.stream_id}{service.options}"
-            self.screen.say(f"Its recording: {command}")
+            self.screen.say(f"Its recording: {service.command_to_download(self.stream_id)}")
 
     def as_json(self) -> dict[str, Any]:
         shown = self.broadcast and attrs.asdict(self.broadcast)
@@ -201,7 +208,7 @@ class Run:
             at = self.count.add(frame)
             while due and at >= due[0].seconds:
                 prompt = due.pop(0).prompt
-                self.screen.say(f"> {printable(prompt)}")
+                self.screen.say(f"> {prompt}")
                 step = {"prompt": prompt, "at_seconds": round(at, 3)}
                 sent.append((step, pool.submit(_interact, stream, prompt)))
             while sent and sent[0][1].done():
@@ -224,23 +231,23 @@ class Run:
         except (OdysseyError, ValueError) as exc:
             self.refused += 1
             step["error"] = str(exc)
-            self.screen.say(f"  {printable(str(exc))}")
+            self.screen.say(f"  {exc}")
             return
         step |= {"applied": applied, "acknowledged_ms": round(milliseconds, 1)}
         self.screen.say(f"  acknowledged after {milliseconds:.1f} ms")
         if applied != step["prompt"]:
-            self.screen.say(f"  applied as: {printable(applied)}")
+            self.screen.say(f"  applied as: {applied}")
 
     def _print_news(self) -> None:
         while not self._news.empty():
             news = self._news.get()
             if isinstance(news, str):
-                self.screen.say(f"  {printable(news)}")
+                self.screen.say(f"  {news}")
                 continue
             self.broadcast = news
             self.screen.say("  Others can watch, as long as it lasts, with")
-            self.screen.say(f"    export ODYSSEY_SPECTATOR_TOKEN={news.spectator_token}")
-            self.screen.say(f"    odyssey watch {news.webrtc_url}")
+            self.screen.say("    " + setting("ODYSSEY_SPECTATOR_TOKEN", news.spectator_token))
+            self.screen.say(f"    odyssey watch {copyable(news.webrtc_url)}")
 
 
 def _interact(stream: Stream, prompt: str) -> tuple[str, float]:

@@ -6,13 +6,13 @@ import enum
 
 import attrs
 
-from odyssey._logging import redacted, without_locals
+from odyssey._logging import shown_text, without_locals
 from odyssey.models.fields import Fields, wrong_answer
 from odyssey.models.recordings import Recording
 
 
 def _shown_text(text: str | None) -> str:
-    return repr(text if text is None else redacted(text))
+    return repr(text if text is None else shown_text(text))
 
 
 class SimulationJobStatus(enum.StrEnum):

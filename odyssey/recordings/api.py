@@ -368,7 +368,7 @@ class _Waiting:
         except (OdysseyConnectionError, RateLimitError) as exc:
             if not (isinstance(exc, OdysseyTimeoutError) and deadline.passed()):
                 self._failure = exc
-            logger.debug("waiting on for recording %s although %s", self._stream_id, exc)
+            logger.debug("waiting on for recording %r although %s", self._stream_id, exc)
             return None
         missing = [name for name in self._artifacts if getattr(recording, f"{name}_url") is None]
         self._missing, self._failure = " and no ".join(missing), None

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from odyssey._checks import check_count, check_text, check_timeout, check_wait, path_segment
-from odyssey._logging import Secret, redacted, without_locals
+from odyssey._logging import Secret, shown_text, without_locals
 from odyssey._progress import progress_bar
 from odyssey._rest.client import HttpClient
 from odyssey._rest.pages import paginate_unique
@@ -20,6 +20,7 @@ from odyssey.errors import (
     OdysseyTimeoutError,
     RateLimitError,
     SimulationFailedError,
+    printable,
 )
 from odyssey.models import (
     SimulationJobDetail,
@@ -269,7 +270,7 @@ class Simulations:
 def _completed(job: SimulationJobDetail) -> SimulationJobDetail:
     if job.status is SimulationJobStatus.COMPLETED:
         return job
-    why = f": {redacted(job.error_message)}" if job.error_message else ""
+    why = f": {shown_text(job.error_message)}" if job.error_message else ""
     raise SimulationFailedError(f"simulation {job.job_id} {_PAST[job.status]}{why}", job=job)
 
 
@@ -315,8 +316,8 @@ class _StatusBar:
     def __init__(self, job_id: str, *, shown: bool) -> None:
         self._bar: Any = None
         if shown:
-            self._bar = progress_bar(bar_format="{desc} [{elapsed}]", desc=f"simulation {job_id}")
-        self._job_id = job_id
+            self._bar = progress_bar(f"simulation {job_id}", bar_format="{desc} [{elapsed}]")
+        self._job_id = printable(job_id)
 
     def show(self, status: SimulationJobStatus) -> None:
         if self._bar is not None:

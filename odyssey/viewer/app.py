@@ -7,11 +7,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from odyssey.client import Odyssey
-from odyssey.errors import OdysseyError, OdysseyNotFoundError, OdysseyServerError
+from odyssey.errors import OdysseyError, OdysseyNotFoundError, OdysseyServerError, printable
 from odyssey.viewer.guard import Guard
 from odyssey.viewer.live import BOUNDARY, ViewerStream
 from odyssey.viewer.media import serve
-from odyssey.viewer.texts import Card, Event, count_text, printable, seconds_text
+from odyssey.viewer.texts import Card, Event, count_text, seconds_text
 
 PAGE_SIZE = 12
 MOST_PAGES = 1_000_000

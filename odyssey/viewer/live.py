@@ -13,9 +13,9 @@ import attrs
 
 from odyssey._live.stream import Stream
 from odyssey.client import Odyssey
-from odyssey.errors import OdysseyError, OdysseyStreamError, OdysseyTimeoutError
+from odyssey.errors import OdysseyError, OdysseyStreamError, OdysseyTimeoutError, printable
 from odyssey.frames.frame import VideoFrame
-from odyssey.viewer.texts import printable, usable_id
+from odyssey.viewer.texts import usable_id
 
 CALL_SECONDS = 15.0
 END_SECONDS = 5.0

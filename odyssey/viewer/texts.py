@@ -10,23 +10,15 @@ from urllib.parse import quote
 import attrs
 
 from odyssey._checks import path_segment
+from odyssey.errors import printable
 from odyssey.models import StreamRecordingInfo
 
-_LONGEST = 4000
 _LONGEST_ID = 200
 _LONGEST_FILE_NAME = 60
-#: They join letters, and the parts of emoji; nothing else that can't be seen is shown.
-_JOINERS = "\u200c\u200d"
 #: Beyond that a length or a side is no length or side.
 _MOST = 10_000_000
 _UNKNOWN = "?"
 _TIMES = "\N{MULTIPLICATION SIGN}"
-
-
-def printable(text: str, most: int = _LONGEST) -> str:
-    """Without control characters, changes of direction and halves of characters, and cut."""
-    shown = "".join(c if c.isprintable() or c in _JOINERS else " " for c in text[:most])
-    return shown + "…" if len(text) > most else shown
 
 
 def seconds_text(value: float | None) -> str:

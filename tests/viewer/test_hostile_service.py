@@ -14,7 +14,7 @@ import requests
 
 from odyssey import Odyssey
 from odyssey.viewer import Viewer
-from odyssey.viewer.texts import file_name_header, printable
+from odyssey.viewer.texts import file_name_header
 from tests.support.servers import KEY, Reply, Request, TinyServer
 from tests.viewer.conftest import entered
 
@@ -200,12 +200,3 @@ def test_an_error_of_the_service_is_printable(show: Show) -> None:
     assert answer.status_code == 502
     assert not any(sign in answer.text for sign in ("\x1b", "\u202e", "<img"))
     assert len(answer.text) < 6000
-
-
-def test_printable_text_keeps_what_is_seen() -> None:
-    family = (
-        "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL} \N{ARABIC LETTER HEH}\u200c\N{ARABIC LETTER YEH} é"
-    )
-    assert printable(family) == family
-    assert printable("a\r\n\tb\u2066c\ud800d") == "a   b c d"
-    assert printable("x" * 50, 10) == "x" * 10 + "…"

@@ -14,7 +14,7 @@ import attrs
 import click
 
 from odyssey.cli._options import finite, not_empty
-from odyssey.cli._output import Failed, Screen, json_option, print_json, printable
+from odyssey.cli._output import Failed, Screen, json_option, print_json
 from odyssey.cli._service import Codec, serving
 
 if TYPE_CHECKING:
@@ -103,10 +103,12 @@ def demo(
     options = Options(prompt, interact, landscape, seconds, to, live, codec or "vp8")
     screen = Screen(to_stderr=as_json)
     report = _run(options, screen)
-    screen.say("\nSummary")
+    screen.say()
+    screen.say("Summary")
     for line in report.lines():
         screen.say(line)
-    screen.say(f"\nFiles in {report.folder}")
+    screen.say()
+    screen.say(f"Files in {report.folder}")
     for line in report.file_lines():
         screen.say(line)
     if as_json:
@@ -159,7 +161,7 @@ def _perform(
     client.connect()
     connect_ms = _ms_since(connecting)
     screen.say(f"Connected over WebRTC in {connect_ms:.0f} ms.")
-    screen.say(f"> {printable(options.prompt)}")
+    screen.say(f"> {options.prompt}")
     show = Show.plan(
         options.prompt, list(options.interact), options.seconds, Tally(read_number), screen
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 from PIL import Image, ImageDraw, ImageFont
 
-from odyssey.cli._output import printable
+from odyssey.errors import printable
 from odyssey.frames.frame import VideoFrame
 
 _PAPER, _INK, _FAINT = (17, 19, 24), (236, 238, 242), (150, 156, 168)

@@ -12,7 +12,7 @@ import attrs
 import numpy.typing as npt
 
 from odyssey.cli._counting import RATE_FRAMES, rate_of
-from odyssey.cli._output import Screen, printable
+from odyssey.cli._output import Screen
 from odyssey.cli.demo.contact_sheet import Tile
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Show:
                 self._keep(frame, seconds)
             if sending is None and to_send and seconds >= to_send[0].due:
                 to_send[0].at = seconds
-                self.screen.say(f"> {printable(to_send[0].prompt)}")
+                self.screen.say(f"> {to_send[0].prompt}")
                 sending = executor.submit(to_send[0].send, stream)
             elif sending is not None and sending.done():
                 sending.result()

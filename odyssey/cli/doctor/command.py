@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from odyssey.cli._output import Failed, Screen, json_option, print_json, printable
+from odyssey.cli._output import Failed, Screen, json_option, print_json
 from odyssey.cli._service import Service, with_service
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def doctor(connects: bool, service: Service, as_json: bool) -> None:
         examination = Examination(client, trouble, connects=connects, emulated=service.emulated)
         for finding in examination.findings():
             findings.append(finding)
-            screen.say(printable(f"{finding.outcome:<8} {finding.check:<10} {finding.seen}"))
+            screen.say(f"{finding.outcome:<8} {finding.check:<10} {finding.seen}")
             if finding.advice:
-                screen.say(f"{'':<19} -> {printable(finding.advice)}")
+                screen.say(f"{'':<19} -> {finding.advice}")
     if as_json:
         print_json([attrs.asdict(finding) for finding in findings])
     failed = needed_failures(findings)
