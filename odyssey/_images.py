@@ -163,7 +163,7 @@ def _read_file(path: str) -> bytes:
 
 
 def _file_label(path: str) -> str:
-    """What messages call the file: its path, unless that may hold a secret or picture data."""
+    """Returns a file's name for messages: its path, unless that may hold a secret or a picture."""
     if remote := _REMOTE.match(path):
         return f"an address ({remote[1].lower()}:)"
     if not path:

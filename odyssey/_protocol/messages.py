@@ -9,7 +9,7 @@ import attrs
 
 
 class MalformedMessage(ValueError):  # noqa: N818 - it is logged and survived, never raised to users
-    """Not JSON, not an object, or a known type without its fields. Says what, not the content."""
+    """A message that is no JSON object, or lacks fields of its type. Its content isn't shown."""
 
 
 @attrs.frozen

@@ -23,7 +23,7 @@ NEXT_STATUS: dict[ConnectionStatus, frozenset[ConnectionStatus]] = {
 
 
 class Need(enum.Enum):
-    """What a connection needs to be ready."""
+    """The parts that a connection needs to be ready."""
 
     SOCKET = "the signaling socket"
     OFFER = "the service's offer"

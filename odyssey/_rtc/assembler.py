@@ -43,14 +43,14 @@ class EncodedFrame(JitterFrame):
 
 @attrs.frozen
 class FeedbackRequest:
-    """What to ask the sender for."""
+    """A request to the sender for packets, or for a key frame."""
 
     packets: tuple[int, ...] = ()  # sequence numbers
     key_frame: bool = False
 
 
 class LossState(enum.Enum):
-    """How the packets come."""
+    """The state of the stream of packets."""
 
     STEADY = "steady"
     HOLE = "hole"  # one is missing: a repair may still come
@@ -147,7 +147,7 @@ class FrameAssembler:
         return frames
 
     def _end_of_next(self) -> int | None:
-        """Where the next frame ends, if it is complete."""
+        """Returns the position after the next frame if it is complete."""
         at = self._scanned
         packet = self._packets.get(at)
         while packet is not None:

@@ -44,7 +44,7 @@ VERDICT_GRACE = 1.0
 
 
 class Listener(EventListener, Protocol):
-    """Who hears of events, and of frames on the decoder's thread; no call blocks."""
+    """Gets the events, and frames on the decoder's thread; no call blocks."""
 
     def frame(self, frame: VideoFrame) -> None: ...
     def finish(self) -> None: ...
@@ -132,7 +132,7 @@ class Connection:
         self._listener.emit("on_connected")
 
     def missing(self) -> str:
-        """What is not there yet, for the message of a timeout."""
+        """Describes what is missing, for the message of a timeout."""
         return describe_missing(self._missing())
 
     async def _attempts(

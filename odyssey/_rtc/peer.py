@@ -45,9 +45,7 @@ class IceServerLike(Protocol):
 
 
 class PeerListener(Protocol):
-    """Who hears what happens to a peer; called on the media thread, but for `frame_decoded`, which
-    may be called on the decoder's.
-    """
+    """Gets a peer's events on the media thread, `frame_decoded` perhaps on the decoder's."""
 
     def frame_decoded(self, frame: av.VideoFrame, arrived_at: float) -> None: ...
     def message_received(self, data: str | bytes) -> None: ...
@@ -78,7 +76,7 @@ class Peer:
         self._pc.on("connectionstatechange", guarded(self._on_state))
 
     def missing(self) -> set[Need]:
-        """What this peer still lacks to be ready."""
+        """Returns what this peer still lacks to be ready."""
         missing = set()
         if self._pc.connectionState != "connected":
             missing.add(Need.MEDIA)
@@ -95,7 +93,7 @@ class Peer:
 
     @property
     def heard_at(self) -> float | None:
-        """When video last came, `time.monotonic()` seconds; None before the first."""
+        """When the last video packet came, in `time.monotonic()` seconds; None before the first."""
         return None if self._video is None else self._video.heard_at
 
     async def answer(self, offer: str) -> str:

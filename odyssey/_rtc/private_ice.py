@@ -1,4 +1,4 @@
-"""What is done with private parts of aioice, and with those of aiortc that lead to them.
+"""Uses of private parts of aioice, and of those of aiortc that lead to them.
 
 Used inside the window of versions, and where the part is there. Elsewhere ICE gathers as aiortc has
 it gather: it waits for silent STUN servers, and finds no address on a machine without a network.
@@ -60,7 +60,7 @@ async def stop_gathering(pc: RTCPeerConnection) -> None:
 
 
 class _Gathering:
-    """What one agent gathers, in the place of its `get_component_candidates`."""
+    """Gathers for one agent, in place of its `get_component_candidates`."""
 
     def __init__(
         self, agent: Any, gather: Callable[..., Coroutine[Any, Any, list[Any]]], trickle: bool

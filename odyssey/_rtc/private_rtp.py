@@ -1,4 +1,4 @@
-"""What is done with private parts of aiortc's RTP receiver, of its transport and of SCTP.
+"""Uses of private parts of aiortc's RTP receiver, of its transport and of SCTP.
 
 Used inside the window of versions, and where the part is there. Elsewhere video comes in aiortc's
 own way: one frame later, and with damaged pictures after a loss; key frames are not asked for.
@@ -55,14 +55,14 @@ _SEND_TIME = re.compile(r"^a=extmap:[^\r\n]*/abs-send-time[^\r\n]*\r?\n", re.MUL
 
 
 class FrameSink(Protocol):
-    """What aiortc's receiver, and its decoder's thread, use of the queue between them."""
+    """The methods that aiortc's receiver and decoder thread call on the queue between them."""
 
     def get(self) -> Any: ...
     def put(self, item: Any) -> None: ...
 
 
 class _PacketSink:
-    """What aiortc's receiver uses of its jitter buffer."""
+    """Stands in for aiortc's jitter buffer."""
 
     def __init__(self, take: Callable[[Packet], JitterFrame | None]) -> None:
         self._take = take

@@ -73,7 +73,7 @@ class _Socket(ClientConnection):
 
 @attrs.frozen
 class Refused:
-    """Why a connection did not come about.
+    """The reason why a connection failed.
 
     Attributes:
         final: Trying again can't help.
@@ -134,7 +134,7 @@ class Signaling:
         return cls(socket)
 
     async def messages(self) -> AsyncIterator[messages.ServerMessage | TooLarge]:
-        """What the server says, until the socket closes. What can't be read is logged."""
+        """Yields the server's messages until the socket closes; logs those that can't be read."""
         with contextlib.suppress(ConnectionClosed):
             while True:
                 data = await self._socket.recv()

@@ -40,7 +40,7 @@ SOURCE_INTERVAL = 0.02
 
 
 class SpectatorListener(Protocol):
-    """Who hears what happens; called on the media thread, `frame` on the decoder's. None blocks."""
+    """Gets the events on the media thread, and `frame` on the decoder's; no call blocks."""
 
     def began(self) -> None: ...
     def frame(self, frame: VideoFrame) -> None: ...

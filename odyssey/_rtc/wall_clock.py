@@ -1,4 +1,4 @@
-"""What is counted on the wall clock by others, and must not notice when that is set."""
+"""Stand-ins for parts of aiortc that measure time on the wall clock, which may be set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many frames came, and how fast."""
+"""Counts received frames, and their rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands share: their `--json`, their failures, and what they print."""
+"""Shared by the commands: `--json`, failures, and printing."""
 
 from __future__ import annotations
 

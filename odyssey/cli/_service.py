@@ -34,7 +34,7 @@ NO_KEY = (
 
 @attrs.frozen
 class Service:
-    """What `--emulator` and `--data-dir` say."""
+    """The service that `--emulator` and `--data-dir` choose."""
 
     emulated: bool
     data_dir: Path | None

@@ -144,7 +144,7 @@ def _given(text: str) -> dict[str, str]:
 
 
 def _described(faults: Faults) -> str:
-    """What is on, in one line."""
+    """Describes the faults that are on, in one line."""
     return "; ".join(
         " ".join([fault.name, *(assignment(n, v) for n, v in fault.parameters.items())])
         for fault in faults.switched_on

@@ -51,7 +51,7 @@ save_option = click.option(
 
 
 def saved_lines(saver: Saver) -> list[str]:
-    """What became of the frames to save, as text."""
+    """Reports the saved files as lines of text."""
     lines = []
     for saved in saver.files:
         size = "" if saved.path.is_dir() else f", {file_size(saved.path)}"
@@ -63,7 +63,7 @@ def saved_lines(saver: Saver) -> list[str]:
 
 
 def saved_as_json(saver: Saver) -> dict[str, Any]:
-    """What became of the frames to save."""
+    """Reports the saved files as JSON."""
     files = [
         {"path": str(file.path), "frames": file.frames, "duration_ms": file.milliseconds}
         for file in saver.files
@@ -73,7 +73,7 @@ def saved_as_json(saver: Saver) -> dict[str, Any]:
 
 @attrs.frozen
 class Options:
-    """What the command was given."""
+    """The options of the command."""
 
     prompt: str
     image: Path | None
@@ -222,7 +222,7 @@ class Run:
                 return
 
     def _acknowledged(self, step: dict[str, Any], answer: Future[tuple[str, float]]) -> None:
-        """What became of a prompt. One that was refused changes nothing; the stream goes on."""
+        """Reports the answer to a prompt. A refused one changes nothing, and the stream goes on."""
         self.steps.append(step)
         try:
             applied, milliseconds = answer.result()

@@ -1,4 +1,4 @@
-"""What is done with private parts of aioice, and with those of aiortc that lead to them.
+"""Uses of private parts of aioice, and of those of aiortc that lead to them.
 
 Used inside the window of versions, and where the part is there. Elsewhere ICE gathers as aiortc has
 it gather, which finds no address on a machine without a network, and no connection can be silenced.

@@ -1,4 +1,4 @@
-"""What is done with private parts of aiortc's RTP sender, of its transport and of SCTP.
+"""Uses of private parts of aiortc's RTP sender, of its transport and of SCTP.
 
 Used inside the window of versions, and where the part is there. Elsewhere no packet is lost here, a
 key frame comes when the next one is due instead of when it is asked for, and a wall clock that is

@@ -1,4 +1,4 @@
-"""What an emulator is built with; shared by all its parts."""
+"""The settings of an emulator, shared by all of its parts."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Keys:
         return key
 
     def refuse(self, key: str, detail: str) -> None:
-        """Answers 403 with `detail` to this key from now on."""
+        """Refuses this key with 403 and `detail` from now on."""
         self._refused[key] = detail
 
     def account(self, key: str) -> str | None:
@@ -75,7 +75,7 @@ class Keys:
         return self._accounts.get(key)
 
     def refusal(self, key: str) -> str | None:
-        """Why the key is refused, or None when it isn't."""
+        """Returns why the key is refused; None if it isn't."""
         return self._refused.get(key)
 
 

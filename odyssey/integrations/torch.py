@@ -157,6 +157,6 @@ class LiveFrames(IterableDataset[Any]):
 
 
 def _shard(items: Sequence[str]) -> Sequence[str]:
-    """What this worker takes of the items; all of them where there are no workers."""
+    """Returns this worker's share of the items; all of them without workers."""
     worker = get_worker_info()
     return items if worker is None else items[worker.id :: worker.num_workers]

@@ -1,4 +1,4 @@
-"""What belongs to a session: credentials, what its streamer can do, its broadcast."""
+"""The data of a session: credentials, its streamer's capabilities, its broadcast."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from odyssey._logging import shown_url, without_locals
 
 @attrs.frozen
 class StreamerCapabilities:
-    """What the streamer of a session can do.
+    """The capabilities of a session's streamer.
 
     Attributes:
         image_to_video: Whether `start_stream(image=...)` is possible.
@@ -33,7 +33,7 @@ class StreamerCapabilities:
 
 @attrs.frozen
 class ClientCredentials:
-    """What a program without an API key needs to connect once: see `create_client_credentials`.
+    """Lets a program without an API key connect once; made by `create_client_credentials`.
 
     Attributes:
         signaling_url: Address of the signaling server.
@@ -123,7 +123,7 @@ def _session_id(token: object) -> str:
 
 @attrs.frozen
 class BroadcastInfo:
-    """Where a broadcast stream can be watched.
+    """The addresses at which a broadcast stream can be watched.
 
     Attributes:
         hls_url: HLS playlist, some seconds behind; None where the service makes none.
@@ -137,7 +137,7 @@ class BroadcastInfo:
 
 
 class ConnectionStatus(enum.StrEnum):
-    """Where a client's connection stands. Compares equal to its text: `status == "connected"`."""
+    """The status of a client's connection. Compares equal to its text: `status == "connected"`."""
 
     AUTHENTICATING = "authenticating"
     """Asking the REST API for a session."""

@@ -36,10 +36,10 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)",
 
 @attrs.frozen
 class Refusal:
-    """Why the storage gives no bytes from where it was asked to.
+    """The reason why the storage refused a range.
 
     Attributes:
-        error: What to raise where nothing else helps.
+        error: The error to raise if nothing else helps.
         passes: Whether the same request may succeed later; else the range is at fault.
         retry_after: Seconds that the storage asks for before that.
     """

@@ -26,7 +26,7 @@ _CHUNK = 1024 * 1024
 
 
 class Sink(Protocol):
-    """Where the bytes go."""
+    """A file to write the bytes to."""
 
     def write(self, data: bytes, /) -> object: ...
     def seek(self, offset: int, /) -> int: ...

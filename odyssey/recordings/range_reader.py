@@ -213,7 +213,7 @@ class RangeReader:
         self._resumable = self._resumable and body.resumable
 
     def _problem(self, body: Body) -> str | None:
-        """Why an answer doesn't go on where this stands, in the same file; None if it does."""
+        """Returns why an answer doesn't continue the file at this position; None if it does."""
         if body.at != self._at or (self._seekable and not body.ranged):
             return f"the storage doesn't go on at byte {self._at}"
         if self._seekable and body.total is None:

@@ -28,7 +28,7 @@ INTERACT = ("The fox runs, autumn leaves in the wind", "Night falls, and firefli
 
 @attrs.frozen
 class Options:
-    """What the command was given."""
+    """The options of the command."""
 
     prompt: str
     interact: tuple[str, ...]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @attrs.define(eq=False)
 class Report:
-    """What was measured.
+    """The measurements of a demo.
 
     Attributes:
         service: `"emulator"`, or the address of the service.
@@ -41,7 +41,7 @@ class Report:
     files: dict[str, Path | None]
 
     def match_frames(self) -> None:
-        """How soon the first frame made after each prompt was here, from the numbers in them.
+        """Measures how soon each prompt's first frame was received, from the numbers in the frames.
 
         The events log says which frame was the first that a prompt affects.
         """

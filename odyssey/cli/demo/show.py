@@ -25,7 +25,7 @@ _TILES, _MOST_TILES = 6, 12
 
 @attrs.define(eq=False)
 class Tally:
-    """What came.
+    """The received frames, counted.
 
     Attributes:
         read_number: Reads the number that the emulator paints into its frames; None elsewhere.
@@ -59,14 +59,14 @@ class Tally:
 
     @property
     def missing(self) -> int | None:
-        """How many numbers were skipped between the first and the last; None without numbers."""
+        """The count of skipped numbers between the first and the last; None without numbers."""
         if not self.numbered:
             return None
         numbers = {number for number, _ in self.numbered}
         return max(numbers) - min(numbers) + 1 - len(numbers)
 
     def arrival_of(self, number: int) -> float | None:
-        """When the first frame with that number or a later one was decoded."""
+        """Returns when the first frame with that number or a later one was decoded."""
         place = bisect.bisect_left(self.numbered, (number, 0.0))
         return self.numbered[place][1] if place < len(self.numbered) else None
 
@@ -143,7 +143,7 @@ class Show:
                 self.screen.say(f"  acknowledged after {done.acknowledged_ms:.1f} ms")
 
     def _tile_moments(self) -> list[float]:
-        """When pictures for the contact sheet are taken: as many for each prompt."""
+        """Returns the times of the pictures for the contact sheet, as many for each prompt."""
         prompts = 1 + len(self.steerings)
         each = max(1, _TILES // prompts)
         step = self.seconds / prompts / each

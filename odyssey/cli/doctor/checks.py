@@ -1,4 +1,4 @@
-"""What `odyssey doctor` looks at, one after another, and what it makes of it."""
+"""The checks of `odyssey doctor`, one after another, and their verdicts."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Broadcast:
         return spectator is not None
 
     def playlist(self) -> Path | None:
-        """Where the playlist is, or will be in a moment; None when the stream ended without one."""
+        """Returns the path of the playlist, which may not exist yet; None if there will be none."""
         if self._hls is None and self.live:
             self._folder = Path(tempfile.mkdtemp(prefix="odyssey-hls-"))
             self._hls = HlsOutput(self._folder, self._codec, self._request_key_frame)

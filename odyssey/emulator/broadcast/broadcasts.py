@@ -1,4 +1,4 @@
-"""What is broadcast, behind HTTP: WHEP for spectators, playlists and segments for players."""
+"""Serves broadcasts over HTTP: WHEP for spectators, playlists and segments for players."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every fault is, and when one that waits for its time strikes."""
+"""The base classes of faults, and the time at which timed ones strike."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TimedFault(Fault):
 
 @attrs.frozen(kw_only=True)
 class Target:
-    """What timed faults strike: a stream, a connection without one, or a token.
+    """The target of timed faults: a stream, a connection without one, or a token.
 
     Attributes:
         since: When it began (monotonic seconds).

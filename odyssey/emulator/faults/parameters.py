@@ -96,7 +96,7 @@ class Parameter:
 
     @property
     def expected(self) -> str:
-        """What may be given, in words."""
+        """The valid values, in words."""
         if self.choices:
             words = "one of " + ", ".join(self.choices)
         else:

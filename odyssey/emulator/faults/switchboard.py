@@ -121,7 +121,7 @@ class Faults:
 
     @property
     def switched_on(self) -> tuple[SwitchedOn, ...]:
-        """What is on by name, in the order switched on."""
+        """The faults that were switched on by name, in that order."""
         with self._entries_lock:
             return tuple(
                 SwitchedOn(name=entry.name, parameters=dict(entry.parameters), left=entry.left)

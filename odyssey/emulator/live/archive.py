@@ -43,7 +43,7 @@ class Archive:
         return self._store.folder_of(stream_id)
 
     def running_count(self, account: str) -> int:
-        """How many streams of the account run now."""
+        """Returns the number of streams of the account that run now."""
         return sum(stream.account == account for stream in self._running.values())
 
     async def begin(self, stream: LiveStream) -> None:

@@ -269,7 +269,7 @@ class ClientConnection:
                 return  # the socket is lost; its reader sees that too
 
     async def _strike(self) -> None:
-        """What faults do in the course of a stream."""
+        """Lets the faults strike that are due in the course of a stream."""
         faults, target = self._settings.faults, self._target()
         cut = faults.take_due(SocketCut, target)
         if cut and (closing := self.cut(cut.code, keep_media=cut.keep_media)):

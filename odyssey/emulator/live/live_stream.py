@@ -56,7 +56,7 @@ class LiveStream:
 
     @property
     def target(self) -> Target:
-        """What timed faults strike."""
+        """The stream as a target of timed faults."""
         return Target(id=self.id, since=self._started)
 
     @property

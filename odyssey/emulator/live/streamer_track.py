@@ -137,7 +137,7 @@ class StreamerTrack(MediaStreamTrack):
         return packet
 
     def _next_pts(self, pts: int) -> tuple[int, bool]:
-        """When to show the next frame, later than the last one; and whether it is a key frame."""
+        """Returns the next frame's time, later than the last one, and whether it is a key frame."""
         key, self._key_wanted = self._key_wanted, False
         self._last_pts = max(pts, self._last_pts + 1)
         return self._last_pts, key

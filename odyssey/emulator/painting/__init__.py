@@ -1,1 +1,1 @@
-"""How a scene is painted: sky, land, figures, weather, caption; `Scene` puts them together."""
+"""Paints scenes: sky, land, figures, weather, caption; `Scene` puts them together."""

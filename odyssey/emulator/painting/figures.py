@@ -254,7 +254,7 @@ def _flower(pen: Pen, look: Look) -> None:
 
 @attrs.frozen
 class Figure:
-    """How a figure is drawn, and what it does in the picture."""
+    """The way a figure is drawn, and its behaviour in the picture."""
 
     draw: Callable[[Pen, Look], None]
     size: float  # share of the picture's shorter side

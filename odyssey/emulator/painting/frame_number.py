@@ -37,7 +37,7 @@ def bar_height(width: int, height: int) -> int:
 
 @attrs.frozen(eq=False)
 class _Layout:
-    """Where the cells are in one row of the bar."""
+    """The positions of the cells in one row of the bar."""
 
     cell: npt.NDArray[np.intp]  # (width,): the cell that each column belongs to
     inside: npt.NDArray[np.bool_]  # (width,): False in the gap between two cells

@@ -1,4 +1,4 @@
-"""What every figure is drawn from."""
+"""The poses and colours in which figures are drawn, and their eyes."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class Palette:
 
     @property
     def haze(self) -> Colour:
-        """What distance turns everything into."""
+        """The colour that things have at a distance."""
         return mix(self.sky[2], self.sky[3], 0.6)
 
     def lit(self, colour: Colour, strength: float = 1.0) -> Colour:

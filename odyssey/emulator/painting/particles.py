@@ -17,7 +17,7 @@ _Floats = npt.NDArray[np.float32]
 
 @attrs.frozen
 class _Kind:
-    """How a kind of particle looks and moves; lengths and speeds in shares of the shorter side."""
+    """A kind of particle: look and motion, with lengths in shares of the shorter side."""
 
     count: int
     size: tuple[float, float]  # (width, height)

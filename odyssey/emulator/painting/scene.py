@@ -126,7 +126,7 @@ class Scene:
         self._next = _Change.to(self._world_after(self._world.theme.after(prompt), prompt, begin))
 
     def _merge(self, at: float) -> None:
-        """What was asked before a change is seen goes into that change."""
+        """Merges prompts into the next change, as long as that is not yet seen."""
         if self._next is None:
             return
         theme, begin = self._next.world.theme, self._next.world.since

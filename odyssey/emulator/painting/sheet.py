@@ -85,7 +85,7 @@ class Sheet:
             self._picture.paste((*colour, 255), box, mask.crop(box))
 
     def strip(self) -> Strip:
-        """What has been drawn."""
+        """Returns the drawing as a strip."""
         return Strip.of(np.asarray(self._picture.reduce(_FINE)), self.top)
 
 
@@ -148,7 +148,7 @@ class Pen:
             self._draw.ellipse((x - r, y - r, x + r, y + r), fill=(*colour, 255))
 
     def overlay(self) -> tuple[Overlay, int, int]:
-        """What has been drawn, and the pixels it begins to the right and below of the corner."""
+        """Returns the drawing, and the pixels from the corner to its left and its top."""
         box = self._picture.getbbox() or (0, 0, 1, 1)
         grain = 2 * _FINER
         left, top = box[0] // grain, box[1] // grain

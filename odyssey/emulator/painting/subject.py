@@ -48,7 +48,7 @@ class Subject:
 
     @property
     def pace(self) -> float:
-        """How fast the land goes by; 1 is a walk."""
+        """The speed at which the land goes by; 1 is a walk."""
         if self.theme.action == "sleep" or self.theme.indoors:
             return 0.0
         walk = 1.0 if self.figure.moves else 0.0

@@ -1,4 +1,4 @@
-"""What a prompt asks to see: words it contains choose, and its hash chooses the rest."""
+"""The contents of a scene: words of the prompt choose them, and its hash chooses the rest."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def stable_seed(text: str) -> int:
 
 @attrs.frozen
 class Theme:
-    """What is to be seen. `subject` and `colour` may be "": none is asked for."""
+    """The contents of a scene. `subject` and `colour` are "" if the prompt asks for none."""
 
     seed: int
     first: int  # the seed of the stream's first prompt
@@ -165,7 +165,7 @@ class Theme:
 
 
 def _meanings(prompt: str) -> dict[str, str]:
-    """What the words stand for, by field; of two that speak of the same field the first counts."""
+    """Returns the meanings of the words by field; the first word for a field counts."""
     found: dict[str, str] = {}
     colour, since = "", 0
     for position, word in enumerate(re.findall(r"[^\W\d_]+", prompt.casefold())):

@@ -1,4 +1,4 @@
-"""Where an emulator keeps its files: a folder of the user's, or a temporary one."""
+"""The folder for an emulator's files: the user's, or a temporary one."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _ACTIVE = "status IN ('pending', 'dispatched', 'processing')"
 
 @attrs.frozen(kw_only=True)
 class Page:
-    """What of an account's jobs is asked for."""
+    """A request for a page of an account's jobs."""
 
     account: str
     status: str | None
@@ -94,7 +94,7 @@ class JobStore:
         return StoredJob(*row) if row else None
 
     def ahead_of(self, job_id: str) -> int:
-        """How many jobs come before this one."""
+        """Returns the number of jobs before this one."""
         earlier = " AND number < (SELECT number FROM simulations WHERE job_id = ?)"
         return self._count(_ACTIVE + earlier, job_id)
 

@@ -36,7 +36,7 @@ _THUMBNAIL_AT = 1.0
 
 @attrs.frozen
 class RecordingSummary:
-    """What was recorded: frames, seconds (to the end of the last frame) and size in pixels."""
+    """A finished recording: frames, seconds (to the end of the last one) and size in pixels."""
 
     frame_count: int
     duration_seconds: float

@@ -1,4 +1,4 @@
-"""What a client asks of a simulation, checked as the service does it."""
+"""Scripts of simulations, checked as the service checks them."""
 
 from __future__ import annotations
 
