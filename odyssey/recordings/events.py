@@ -10,8 +10,8 @@ from odyssey._logging import without_locals
 from odyssey.errors import OdysseyServerError
 from odyssey.models.fields import kind
 
-#: Events of a log that are read: each takes many times its length in memory.
-MOST_EVENTS = 1_000_000
+#: Values of a log, its events included: a few bytes of JSON can take a hundred in memory.
+MOST_VALUES = 1_000_000
 
 
 class RecordingEvent(TypedDict, total=False):
@@ -40,15 +40,17 @@ def parse_events(body: bytes, subject: str) -> list[RecordingEvent]:
 
     Raises:
         OdysseyServerError: A line is broken, such as a last one that was cut, or there are more
-            than `MOST_EVENTS`. The text names the line; `partial` has the events before it.
+            than `MOST_VALUES`. The text names the line; `partial` has the events before it.
     """
     events: list[RecordingEvent] = []
+    values = 0
     # Not splitlines: that breaks at characters which JSON allows within a text.
     for number, line in enumerate(io.BytesIO(body), 1):
         if not line.strip():
             continue
-        if len(events) == MOST_EVENTS:
-            raise _broken(subject, number, f"there are more than {MOST_EVENTS} events", events)
+        values += sum(line.count(mark) for mark in (b"{", b"[", b","))
+        if values > MOST_VALUES:
+            raise _broken(subject, number, f"there are more than {MOST_VALUES} values", events)
         try:
             event = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except (ValueError, RecursionError):

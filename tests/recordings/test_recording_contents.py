@@ -125,6 +125,18 @@ def test_a_broken_line_is_reported(client: Odyssey, storage: Storage, last: byte
     assert (str(copy), copy.partial) == (str(caught.value), caught.value.partial)
 
 
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1.5", b'{"a":[]}'])
+def test_a_log_of_a_million_values(client: Odyssey, storage: Storage, value: bytes) -> None:
+    """In one event, or in many together: each of two bytes would take a hundred."""
+    whole = b'{"type":"end","x":[' + b",".join([value] * 1_000_001) + b"]}"
+    half = b'{"type":"end","x":[' + b",".join([value] * 300_000) + b"]}"
+    for log, before in ((whole, 1), (b"\n".join([half] * 4), 2)):
+        storage.files["events"].data = b'{"type":"start"}\n' + log
+        with pytest.raises(OdysseyServerError, match="more than 1000000 values") as caught:
+            client.recordings.events(STREAM)
+        assert len(caught.value.partial or []) >= before
+
+
 def test_thumbnail(client: Odyssey) -> None:
     picture = client.recordings.thumbnail(STREAM)
     assert picture.shape == (32, 64, 3)
