@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 import threading
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey import AdvancedConfig, Odyssey
+from odyssey import AdvancedConfig, Odyssey, connect_to_stream
 from odyssey._checks import check_count, check_timeout, check_wait
 from odyssey._logging import Secret
 from odyssey.config import DEFAULT_API_URL, Settings, check_api_key, check_api_url
+from odyssey.integrations._workers import ClientOptions
 from tests.support.helpers import open_sockets
 from tests.support.strategies import SCALARS
 
@@ -125,6 +127,43 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 def test_an_address_with_half_a_character_is_refused() -> None:
     with pytest.raises(ValueError, match="api_url has half a character"):
         Odyssey("ody_key", api_url="http://a\ud83d")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://user:s3cret@host", "http://s3cret@127.0.0.1:80", "https://:s3cret@host/base"),
+        *("user:s3cret@host", "https://user:s3/cret@host", "https://user:s3?cret@host"),
+        *("https://user:s3#cret@host", "ftp://user:s3cret@host", "https://user:s3\\cret@host"),
+        "https://user:s3cret@evil@host",
+    ],
+)
+def test_an_address_with_a_password_is_refused_and_not_shown(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(call: Callable[[], object]) -> None:
+        with pytest.raises(ValueError, match="a user name or a password") as caught:
+            call()
+        assert not re.search("s3|cret|user:", str(caught.value))
+
+    refused(lambda: Odyssey(api_url=url))
+    monkeypatch.setenv("ODYSSEY_API_URL", url)
+    refused(Odyssey)
+    refused(lambda: connect_to_stream(url, "token"))
+    assert "s3" not in repr(ClientOptions(api_url=url))
+
+
+def test_http_to_another_machine_warns_once() -> None:
+    with pytest.warns(UserWarning, match="unencrypted to 'http://192.0.2.1:80'") as caught:
+        client = Odyssey(api_url="http://192.0.2.1:80")
+    client.close()
+    (warning,) = caught
+    assert warning.filename == __file__
+
+
+@pytest.mark.parametrize("url", ["https://192.0.2.1", "http://localhost:80", "http://[::1]/base"])
+def test_what_cannot_be_read_on_the_way_warns_of_nothing(url: str) -> None:
+    Odyssey(api_url=url).close()  # warnings are errors here
 
 
 def test_a_refused_address_is_shown_without_its_query() -> None:

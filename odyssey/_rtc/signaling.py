@@ -218,8 +218,8 @@ async def release(base_url: str, session_id: str, token: Secret, seconds: float)
 
 
 def _redirected(exc: InvalidStatus) -> str:
-    status, location = exc.response.status_code, exc.response.headers.get("Location")
-    to = "" if location is None else f" to {shown_url(location)}"
+    status = exc.response.status_code
+    to = "".join(f" to {shown_url(at)}" for at in exc.response.headers.get_all("Location")[:1])
     return f"the signaling server redirects{to} (HTTP {status}), and that is not followed"
 
 

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from odyssey._logging import shown_url
+from odyssey._logging import shown_wrong_url
 from odyssey.models import Recording, StreamRecordingInfo
 
 if TYPE_CHECKING:
     from odyssey import Odyssey
+
+
+def _shown(url: str | None) -> str:
+    return "None" if url is None else shown_wrong_url(url)
 
 
 @attrs.frozen
@@ -22,7 +26,7 @@ class ClientOptions:
     """
 
     api_key: str | None = attrs.field(default=None, repr=False)
-    api_url: str | None = attrs.field(default=None, repr=shown_url)
+    api_url: str | None = attrs.field(default=None, repr=_shown)
     timeout: float | None = 30.0
 
     def client(self) -> Odyssey:

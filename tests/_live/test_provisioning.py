@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +26,7 @@ from odyssey._live.provisioning import (
 )
 from odyssey.emulator import Emulator, Limits, faults
 from tests.models.test_models import session_token
+from tests.support.certificates import self_signed
 from tests.support.helpers import wait_until
 from tests.support.servers import (
     Make,
@@ -67,6 +68,11 @@ class Service(TinyServer):
     def regions(self, *ping_urls: object) -> None:
         entries = [{"id": f"region-{n}", "ping_url": url} for n, url in enumerate(ping_urls)]
         self.replies["/regions"] = Reply({"regions": entries})
+
+
+def hanging(over: threading.Event) -> Reply | None:
+    over.wait(10)
+    return None
 
 
 def no_threads_left() -> bool:
@@ -120,31 +126,19 @@ def test_without_regions_the_field_is_omitted(
 
 @pytest.mark.timing
 def test_regions_are_measured_side_by_side_within_a_second(make: Make) -> None:
-    """Twelve that hang, each in its own way, take no longer than one; the good one counts."""
+    """Twelve that hang take no longer than one; the good one counts."""
     over = threading.Event()
-
-    def hang(connection: socket.socket) -> None:
-        over.wait(10)
-
-    def dribble(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-        while not over.wait(0.02):
-            connection.sendall(b"x")
-
-    with (
-        Service(good=Reply(b"pong"), bad=Reply(status=500)) as service,
-        raw_server(hang) as silent,
-        raw_server(dribble) as slow,
-    ):
-        urls = [f"{silent}/{n}" for n in range(6)] + [f"{slow}/{n}" for n in range(6)]
-        urls += [service.url + "/bad", f"http://127.0.0.1:{free_port()}", "ftp://x", "http://[", ""]
-        service.regions(service.url + "/good", *urls)
+    with Service(good=Reply(b"pong"), bad=Reply(status=500), hang=lambda: hanging(over)) as service:
+        urls = [service.url + "/hang"] * 12
+        urls += [service.url + "/bad", f"https://127.0.0.1:{free_port()}", "ftp://x", "http://["]
+        service.regions(service.url + "/good", *urls, "")
         http = make(service.url)
         http.bearer(soon())
         began = time.monotonic()
         latencies = region_latencies(http, soon())
         assert time.monotonic() - began < 2
         assert set(latencies) == {"region-0"}
+        assert service.asked("/hang")
         over.set()
         wait_until(no_threads_left)
 
@@ -162,13 +156,14 @@ def test_a_regions_call_that_hangs_costs_a_second_at_most(emulator: Emulator, ma
 @pytest.mark.timing
 def test_regions_take_no_longer_than_the_call(make: Make) -> None:
     over = threading.Event()
-    with Service() as service, raw_server(lambda _: over.wait(10)) as silent:
-        service.regions(silent)
+    with Service(hang=lambda: hanging(over)) as service:
+        service.regions(service.url + "/hang")
         http = make(service.url)
         http.bearer(soon())
         began = time.monotonic()
         assert region_latencies(http, soon(0.1)) == {}
         assert time.monotonic() - began < 0.9
+        assert service.asked("/hang")
         over.set()
         wait_until(no_threads_left)
 
@@ -178,6 +173,41 @@ def test_no_more_regions_than_threads_for_them(make: Make, monkeypatch: pytest.M
     with Service(good=Reply()) as service:
         service.regions(*[service.url + "/good"] * 9)
         assert len(region_latencies(make(service.url), soon())) == 3
+        wait_until(no_threads_left)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{other}/",
+        "http://localhost:{own}/",
+        "http://127.0.0.1:{other}\\@127.0.0.1:{own}/",
+        "http://127.0.0.1:{own}@127.0.0.1:{other}/",
+        "//127.0.0.1:{other}/",
+        "http://127.0.0.1:{own}/moved",
+    ],
+)
+def test_no_ping_goes_to_addresses_inside_this_network(make: Make, url: str) -> None:
+    """Nor by a redirect: how long it took would tell the service what there is."""
+    with TinyServer(lambda _: Reply()) as inside:
+        moved = Reply(status=307, headers={"Location": inside.url})
+        with Service(moved=moved) as service:
+            ports = {"own": service.url.split(":")[2], "other": inside.url.split(":")[2]}
+            service.regions(url.format(**ports))
+            assert region_latencies(make(service.url), soon()) == {}
+            wait_until(no_threads_left)
+            assert len(service.requests) == (3 if "moved" in url else 2)
+        assert inside.requests == []
+
+
+def test_regions_are_pinged_by_https(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = self_signed(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    with Service() as service, TinyServer(lambda _: Reply(), pem) as region:
+        service.regions(region.url)
+        assert set(region_latencies(make(service.url), soon())) == {"region-0"}
         wait_until(no_threads_left)
 
 
@@ -395,7 +425,13 @@ def test_signaling_addresses(url: str, socket: str, http: str) -> None:
     assert as_http(url) == as_http(socket) == http
 
 
-@pytest.mark.parametrize("url", ["", "h", "ftp://h", "ws://", "ws://[", "//h/a?token=s3cret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "h", "ftp://h", "ws://", "ws://[", "//h/a?token=s3cret"),
+        *("ws://u:s3cret@h", "http://s3cret@h/", "ws://h\\@x"),
+    ],
+)
 def test_signaling_addresses_that_are_none(url: str) -> None:
     with pytest.raises(OdysseyConnectionError, match="signaling address") as caught:
         as_websocket(url)

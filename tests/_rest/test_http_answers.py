@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+import zlib
 
 import pytest
 import requests
@@ -79,6 +80,7 @@ def test_a_connection_that_is_not_made(make: Make) -> None:
         assert time.monotonic() - began < 3
 
 
+BOMB = zlib.compress(bytes(64 * 2**20), wbits=31)
 HEAD = b"HTTP/1.1 200 OK\r\n"
 DRIBBLES = {
     "head": HEAD + b"X-Long: ",
@@ -138,6 +140,45 @@ def test_a_body_without_end_is_left(make: Make, monkeypatch: pytest.MonkeyPatch)
             http.request("GET", server.url + "/thing", soon(), "could not")
     with TinyServer(always(Reply(b"x" * 1000))) as server:
         assert len(http.request("GET", server.url + "/thing", soon(), "could not").body) == 1000
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+@pytest.mark.parametrize("kind", ["chunked", "gzip", "no length"])
+def test_a_body_of_any_kind_is_bounded(make: Make, kind: str, status: int) -> None:
+    """By 32 MB, whatever it is the body of."""
+    head = f"HTTP/1.1 {status} X\r\n".encode()
+    zeros = bytes(2**20)
+    heads = {
+        "chunked": b"Transfer-Encoding: chunked\r\n\r\n",
+        "gzip": b"Content-Encoding: gzip\r\nConnection: close\r\n\r\n",
+        "no length": b"Connection: close\r\n\r\n",
+    }
+    pieces = {"chunked": b"100000\r\n" + zeros + b"\r\n", "gzip": BOMB, "no length": zeros}
+    sent = []
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(head + heads[kind])
+        while True:
+            connection.sendall(pieces[kind])
+            sent.append(len(pieces[kind]))
+
+    with raw_server(serve) as url:
+        with pytest.raises(OdysseyServerError, match="longer than 33554432 bytes") as caught:
+            make(url).request("GET", url, soon(), "could not")
+    assert caught.value.status == status
+    assert sum(sent) < 64 * 2**20
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "compress"])
+def test_a_packing_that_nobody_asked_for(make: Make, encoding: str) -> None:
+    """Libraries that are installed by chance would unpack it all at once."""
+    reply = Reply(b"[]", headers={"Content-Encoding": encoding})
+    with TinyServer(always(reply)) as server:
+        with pytest.raises(OdysseyServerError, match="the answer is broken"):
+            make(server.url).get("/thing", soon(), "could not")
+        (request,) = server.asked("/thing")
+    assert request.headers["Accept-Encoding"] == "gzip, deflate"
 
 
 def test_no_deadline_waits(make: Make) -> None:

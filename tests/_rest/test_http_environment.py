@@ -101,6 +101,20 @@ def test_no_proxy_is_heeded(make: Make, monkeypatch: pytest.MonkeyPatch) -> None
         assert make(server.url).get("/thing", soon(), "could not").status == 200
 
 
+@pytest.mark.parametrize("name", ["http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_loopback_is_reached_without_a_proxy(
+    make: Make, monkeypatch: pytest.MonkeyPatch, name: str, scheme: str, host: str
+) -> None:
+    """The key would go to the proxy, and the proxy can't reach this machine."""
+    with TinyServer(always(Reply({"a": 1}))) as server, proxy() as (url, asked):
+        monkeypatch.setenv(name, url.replace("http", scheme))
+        http = make(server.url.replace("127.0.0.1", host))
+        assert http.get("/thing", soon(), "could not").json("it") == {"a": 1}
+    assert asked == []
+
+
 def test_a_proxy_that_is_not_there(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://user:hidden@127.0.0.1:{free_port()}")
     with pytest.raises(OdysseyConnectionError, match="Connection refused") as caught:
