@@ -60,6 +60,8 @@ DISCONNECT_TIMEOUT = 2.0
 CLOSE_TIMEOUT = 2.9
 #: Seconds that `close` waits for a thread to end.
 JOIN_TIMEOUT = 0.4
+#: Seconds that a `connect` whose time is over waits for its clean-up.
+ABORT_GRACE = 0.35
 #: Seconds after a call's end in which a session that the service grants yet is kept.
 LATE_ANSWER = 5.0
 
@@ -181,7 +183,7 @@ class LiveClient:
             try:
                 self._open(loop, attempt, deadline, credentials)
             except BaseException as exc:
-                self._abort(loop, attempt, exc)
+                self._abort(loop, attempt, exc, deadline)
                 raise
 
     def create_credentials(self, deadline: Deadline) -> ClientCredentials:
@@ -190,7 +192,7 @@ class LiveClient:
         self._settings.require_key()
         cancellation = Cancellation()
         while True:
-            kept = self._sessions.take()
+            kept = self._sessions.take(deadline)
             grant = kept or self._request_session(cancellation, deadline)
             try:
                 return request_token(self._http, grant, deadline)
@@ -241,7 +243,7 @@ class LiveClient:
             deadline=deadline,
             waiting_for=lambda: "the media thread did not start in time",
         )
-        kept = self._sessions.take()
+        kept = self._sessions.take(deadline)
         refusal = None if kept is None else self._connect_kept(loop, attempt, kept, deadline)
         if kept is not None and refusal is None:
             return
@@ -317,26 +319,33 @@ class LiveClient:
             waiting_for=lambda: f"not connected in time; missing: {connection.missing()}",
         )
 
-    def _abort(self, loop: Portal, attempt: _Attempt, exc: BaseException) -> None:
-        """Cleans up after a failed or interrupted try: its session is released, or else kept."""
-        error = exc if isinstance(exc, OdysseyError) else None
-        # Ctrl-C is answered at once; the clean-up goes on without its caller.
-        seconds = DISCONNECT_TIMEOUT if isinstance(exc, Exception) else 0.3
-        connection, grant = attempt.connection, attempt.grant
+    def _abort(
+        self, loop: Portal, attempt: _Attempt, exc: BaseException, deadline: Deadline
+    ) -> None:
+        """Cleans up after a failed or interrupted try: its session is released, or else kept.
+
+        Ctrl-C and the deadline are answered at once; then the clean-up goes on without its caller.
+        """
+        connection = attempt.connection
+
+        def keep() -> None:
+            if attempt.grant is not None and not connection.released:
+                self._sessions.keep(attempt.grant)
 
         async def abort() -> None:
             try:
-                await connection.abort(error)
+                await connection.abort(exc if isinstance(exc, OdysseyError) else None)
             finally:
-                if grant is not None and not connection.released:
-                    self._sessions.keep(grant)
+                keep()
 
-        with contextlib.suppress(OdysseyError):
-            loop.call(
-                abort,
-                deadline=Deadline.after(seconds),
-                waiting_for=lambda: "cleaning up took too long",
-            )
+        try:
+            aborting = loop.submit(abort)
+        except OdysseyError:  # the client was closed meanwhile
+            keep()
+        else:
+            self._sessions.await_end(aborting)
+            seconds = DISCONNECT_TIMEOUT if isinstance(exc, Exception) else 0.3
+            concurrent.futures.wait([aborting], deadline.later(ABORT_GRACE).within(seconds))
         attempt.callbacks.finish()
 
     @contextlib.contextmanager

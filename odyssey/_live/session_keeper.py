@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 import logging
 import threading
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that releasing a session may take.
 RELEASE_TIMEOUT = 2.0
+#: Seconds that a call waits for the clean-up of the one before.
+ENDING_TIMEOUT = 2.0
 #: Seconds that ending the loop for it may take.
 STOP_TIMEOUT = 0.4
 
@@ -30,9 +33,10 @@ class SessionKeeper:
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
-        # Guards `_kept` and `_closed`; nothing waits while holding it.
+        # Guards the fields below; nothing waits while holding it.
         self._lock = threading.Lock()
         self._kept: list[Grant] = []
+        self._ending: list[Future[None]] = []  # replaced as a whole
         self._closed = False
 
     def keep(self, grant: Grant) -> None:
@@ -53,8 +57,14 @@ class SessionKeeper:
 
         outcome.add_done_callback(done)
 
-    def take(self) -> Grant | None:
+    def await_end(self, cleaning: Future[None]) -> None:
+        """Has `take` wait for the clean-up of a call, which may keep its session yet."""
+        with self._lock:
+            self._ending = [each for each in self._ending if not each.done()] + [cleaning]
+
+    def take(self, deadline: Deadline) -> Grant | None:
         """Hands out the session kept longest, if there is one whose time is not over."""
+        concurrent.futures.wait(self._ending, deadline.within(ENDING_TIMEOUT))
         with self._lock:
             self._drop_expired()
             return self._kept.pop(0) if self._kept else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import threading
 import weakref
@@ -14,11 +15,11 @@ from odyssey._checks import check_timeout
 from odyssey._live.callbacks import Callbacks, DisconnectedCallback, Handlers, VideoFrameCallback
 from odyssey._live.whep import WhepAddress, WhepSession
 from odyssey._logging import log_to_stderr, shown_url, without_locals
-from odyssey._runtime.background import load
+from odyssey._runtime.background import load, run_in_thread
 from odyssey._runtime.deadline import Deadline
 from odyssey._runtime.exit import close_at_exit, close_dropped
 from odyssey._runtime.fork import ForkGuard
-from odyssey.errors import OdysseyError
+from odyssey.errors import OdysseyError, OdysseyTimeoutError
 from odyssey.frames.frame import VideoFrame
 from odyssey.frames.queue import FrameQueue, StreamState
 
@@ -32,6 +33,9 @@ DEFAULT_TIMEOUT = 30.0
 LEAVE_TIMEOUT = 0.8
 CLOSE_TIMEOUT = 0.8
 JOIN_TIMEOUT = 0.4
+#: Seconds that closing after a failed connect is waited for, and where its time is over.
+ABANDON_TIMEOUT = 2.5
+ABANDON_GRACE = 0.35
 
 
 @without_locals
@@ -78,12 +82,13 @@ def connect_to_stream(
     seconds = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
     if debug:
         log_to_stderr()
+    deadline = Deadline.after(seconds)
     session = SpectatorSession(address, handlers)
     connection = SpectatorConnection(session, seconds)
     try:
-        session.open(Deadline.after(seconds))
-    except BaseException:
-        session.abandon()
+        session.open(deadline)
+    except BaseException as exc:
+        session.abandon(exc, deadline)
         raise
     return connection
 
@@ -188,7 +193,10 @@ class SpectatorSession:
 
     def open(self, deadline: Deadline) -> None:
         """Connects; returns when the media connection is up."""
-        load("odyssey._rtc.spectator")
+        try:
+            load("odyssey._rtc.spectator", deadline)
+        except TimeoutError:
+            raise OdysseyTimeoutError("aiortc was not loaded in time") from None
         from odyssey._rtc.spectator import Spectator
         from odyssey._runtime.portal import Portal
 
@@ -214,11 +222,16 @@ class SpectatorSession:
             ),
         )
 
-    def abandon(self) -> None:
-        """Cleans up after a failed `open`, without calling `on_disconnected`."""
+    def abandon(self, exc: BaseException, deadline: Deadline) -> None:
+        """Cleans up after `open` failed with `exc`, without calling `on_disconnected`.
+
+        Ctrl-C and the deadline are answered at once; then the closing goes on without its caller.
+        """
         with self._state:
             self._over = True
-        self.close()
+        closing = run_in_thread(self.close, "odyssey-close")
+        seconds = ABANDON_TIMEOUT if isinstance(exc, Exception) else 0.3
+        concurrent.futures.wait([closing], deadline.later(ABANDON_GRACE).within(seconds))
 
     def begin_closing(self) -> Future[None] | None:
         """Begins to close the peer at the end of the program, without waiting for it."""

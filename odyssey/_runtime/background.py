@@ -38,12 +38,15 @@ def run_in_thread(work: Callable[[], T], name: str) -> Future[T]:
     return outcome
 
 
-def load(module: str) -> None:
+def load(module: str, deadline: Deadline | None = None) -> None:
     """Imports a module, for an `import` that follows. Ctrl-C in the middle of an import leaves it
     half done, and numpy can't be loaded twice: only a new process would help.
+
+    Raises:
+        TimeoutError: It is not loaded at the deadline; that goes on.
     """
     if module not in sys.modules:
-        wait_for(run_in_thread(lambda: importlib.import_module(module), "odyssey-import"))
+        wait_for(run_in_thread(lambda: importlib.import_module(module), "odyssey-import"), deadline)
 
 
 def wait_for(outcome: Future[T], deadline: Deadline | None = None) -> T:

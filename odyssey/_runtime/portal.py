@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Seconds that a cancelled call may take to clean up before its caller goes on without it.
-CLEAN_UP = 0.8
+CLEAN_UP = 0.25
+#: Seconds that all tasks may take to clean up at the loop's end.
+END_TIMEOUT = 0.8
 
 
 class Portal:
@@ -176,7 +178,7 @@ class Portal:
             for task in tasks:
                 task.cancel()
             if tasks:
-                self._loop.run_until_complete(asyncio.wait(tasks, timeout=CLEAN_UP))
+                self._loop.run_until_complete(asyncio.wait(tasks, timeout=END_TIMEOUT))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             asyncio.set_event_loop(None)

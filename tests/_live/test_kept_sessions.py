@@ -108,6 +108,27 @@ def test_another_is_asked_for_where_one_is_refused_again(
     assert client.connect().is_connected
 
 
+@pytest.mark.timing
+def test_a_connect_whose_media_thread_is_stuck(client: Odyssey, emulator: Emulator) -> None:
+    """Its time is kept all the same, and the next one gets the session."""
+    one_session_only(emulator)
+    client.connect()
+    client.disconnect()
+    emulator.faults.inject(faults.NoOffer(), times=1)
+    connecting = in_thread(lambda: client.connect(timeout=1))
+    wait_until(lambda: any(c.state == "connecting" for c in emulator.connections))
+    released = threading.Event()
+    media = client._live._loop
+    assert media is not None
+    media.post(released.wait, 10)
+    began = time.monotonic()
+    assert isinstance(connecting.exception(15), OdysseyTimeoutError)
+    assert time.monotonic() - began < 1 + 2.5
+    again = in_thread(client.connect)
+    released.set()
+    assert again.result(15) is client
+
+
 def nothing_under_way() -> bool:
     """What the failed call began has ended."""
     names = ("odyssey-connecting", "odyssey-release")
@@ -176,5 +197,5 @@ def test_one_whose_time_is_over_is_not_used(client: Odyssey) -> None:
     young = Grant("young", "ws://127.0.0.1:1", None)
     keeper.keep(young)
     keeper.keep(Grant("old", "ws://127.0.0.1:1", None, Deadline.after(0)))
-    assert keeper.take() is young
-    assert keeper.take() is None
+    assert keeper.take(Deadline.after(1)) is young
+    assert keeper.take(Deadline.after(1)) is None

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -123,6 +124,27 @@ def test_no_media_in_time(on_air: BroadcastInfo, emulator: Emulator) -> None:
         # The session that came about is not left to the service.
         wait_until(lambda: server.asked("/session"))
         assert server.asked("/session")[0].method == "DELETE"
+
+
+@pytest.mark.timing
+def test_leaving_a_service_that_hangs_takes_no_longer(
+    on_air: BroadcastInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odyssey._live.spectator.LEAVE_TIMEOUT", 8)
+    released = threading.Event()
+    forward = forwarding(on_air, unreachable)
+
+    def answer(request: Request) -> Reply:
+        if request.method == "DELETE":
+            released.wait(10)
+        return forward(request)
+
+    with TinyServer(answer) as server:
+        began = time.monotonic()
+        with pytest.raises(OdysseyConnectionError):
+            connect_to_stream(server.url, TOKEN, timeout=1)
+        assert time.monotonic() - began < 4
+        released.set()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b"v=0\r\nnonsense\r\n"])

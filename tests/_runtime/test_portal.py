@@ -15,7 +15,7 @@ import pytest
 
 from odyssey import OdysseyConnectionError, OdysseyError, OdysseyTimeoutError
 from odyssey._runtime.deadline import Deadline
-from odyssey._runtime.portal import Portal
+from odyssey._runtime.portal import CLEAN_UP, Portal
 from tests.support.helpers import in_thread, open_sockets, our_threads, wait_until
 
 
@@ -106,6 +106,22 @@ def test_work_that_will_not_end_holds_nobody_up(loop: Portal) -> None:
     with pytest.raises(OdysseyTimeoutError):
         loop.call(work, deadline=soon(0.05), waiting_for=nothing)
     assert time.monotonic() - began < 3
+    released.set()
+
+
+@pytest.mark.timing
+def test_a_loop_that_is_stuck_holds_nobody_up(loop: Portal) -> None:
+    """Within half a second of the deadline."""
+    released = threading.Event()
+    loop.post(released.wait, 10)
+
+    async def work() -> None: ...
+
+    began = time.monotonic()
+    with pytest.raises(OdysseyTimeoutError):
+        loop.call(work, deadline=soon(0.05), waiting_for=nothing)
+    assert time.monotonic() - began < 0.05 + CLEAN_UP + 2
+    assert CLEAN_UP < 0.5
     released.set()
 
 
@@ -306,7 +322,7 @@ import os, sys, time, warnings
 warnings.simplefilter("ignore")  # Python warns of threads in a process that forks
 from odyssey import OdysseyError
 from odyssey._runtime.deadline import Deadline
-from odyssey._runtime.portal import Portal
+from odyssey._runtime.portal import CLEAN_UP, Portal
 
 async def work():
     return "works"
