@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from odyssey import Odyssey, OdysseyError, OdysseyServerError, OdysseyTimeoutError, Recording
-from odyssey.recordings import events, frames
-from odyssey.recordings.events import parse_events
+from odyssey.recordings import frames
 from tests.support.servers import KEY, raw_server, short_pauses
 
 __all__ = ["short_pauses"]
@@ -128,11 +127,3 @@ def test_a_storage_without_ranges_does_not_fill_the_temporary_folder(
         with pytest.raises(OdysseyServerError, match=f"longer than {4 * MEGABYTE} bytes"):
             next(client.recordings.frames(Recording("s", video_url=url)))
     assert len(written.getvalue()) <= 4 * MEGABYTE
-
-
-def test_a_log_of_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MOST_EVENTS", 3)
-    assert len(parse_events(b"{}\n" * 3 + b"\n", "the log")) == 3
-    with pytest.raises(OdysseyServerError, match=r"line 4: .* more than 3 events") as caught:
-        parse_events(b"{}\n" * 4, "the log")
-    assert caught.value.partial == [{}] * 3
