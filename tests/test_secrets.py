@@ -15,6 +15,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -31,6 +32,7 @@ from odyssey import (
 )
 from odyssey._live.whep import WhepAddress
 from odyssey._protocol.messages import BroadcastReady
+from odyssey.cli._app import app
 from odyssey.cli._app import run as run_command
 from odyssey.emulator import Emulator, faults
 from tests.models.test_models import session_token
@@ -204,6 +206,7 @@ def connect_with_credentials(client: Odyssey, emulator: Emulator, shown: Shown) 
         other.disconnect()
         # It lets one connect once.
         shown.fails(lambda: other.connect_with_credentials(credentials))
+    shown.fails(lambda: ClientCredentials("ws://host", data["session_token"] + ".x", 9), ValueError)
     for wrong in (
         {**data, "session_token": data["session_token"].replace(".", "")},
         {**data, "session_token": data["session_token"] + ".x"},
@@ -239,6 +242,16 @@ def read_recordings(
     shown.fails(lambda: client.recordings.events(recording))
     emulator.faults.clear()
     shown.fails(lambda: client.recordings.download(recording, "/dev/null/x"), OSError)
+    for unlike_ours in (KeyboardInterrupt, ZeroDivisionError):
+
+        def interrupted(_done: int, _total: int | None) -> None:
+            raise unlike_ours  # noqa: B023
+
+        target = folder / f"{unlike_ours.__name__}.mp4"
+        shown.fails(
+            lambda: client.recordings.download(recording, target, progress=interrupted),  # noqa: B023
+            unlike_ours,
+        )
     shown.fails(lambda: client.recordings.get("unknown"))
 
 
@@ -303,8 +316,42 @@ def test_nothing_is_seen_of_a_key_that_is_refused(
             shown.add("a client", client)
             for call in (client.connect, client.recordings.list, client.create_client_credentials):
                 shown.fails(call, OdysseyAuthError)
-    spoilt = secrets.add("a spoilt key", "ody_with space0123456789")
-    shown.fails(lambda: Odyssey(spoilt), ValueError)
+    nothing_is_seen()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"timeout": -1},
+        {"api_url": "nonsense"},
+        {"frame_buffer": 0},
+        {"queue_timeout": "soon"},
+        {"advanced": ONCE, "api_key": "ody_with space0123456789"},
+    ],
+    ids="+".join,
+)
+def test_nothing_is_seen_of_a_client_that_is_not_made(
+    arguments: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    secrets: Secrets,
+    shown: Shown,
+    nothing_is_seen: Check,
+) -> None:
+    given = {"api_key": "ody_0123456789abcdef", **arguments}
+    monkeypatch.setenv("ODYSSEY_API_KEY", secrets.add("the API key", given["api_key"]))
+    shown.fails(lambda: Odyssey(**given), ValueError, TypeError)
+    del given["api_key"]
+    shown.fails(lambda: Odyssey(**given), ValueError, TypeError)
+    nothing_is_seen()
+
+
+def test_nothing_is_seen_of_a_token_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, secrets: Secrets, shown: Shown, nothing_is_seen: Check
+) -> None:
+    token = secrets.add("the spectator token", "spectator-0123456789")
+    monkeypatch.setenv("ODYSSEY_SPECTATOR_TOKEN", token)
+    args = ["watch", f"http://127.0.0.1:{free_port()}/stream"]
+    shown.fails(lambda: app.main(args, standalone_mode=False))
     nothing_is_seen()
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import av
 
-from odyssey._logging import Secret, shown_text
+from odyssey._logging import Secret, scrub, shown_text
 from odyssey._protocol import messages
 from odyssey._protocol.state import NEXT_STATUS, Need, describe_missing
 from odyssey._rtc.conversation import Conversation, EventListener
@@ -210,7 +210,7 @@ class Connection:
         try:
             answer = await peer.answer(offer.sdp)
         except Exception as exc:
-            logger.debug("the offer", exc_info=True)
+            logger.debug("the offer", exc_info=scrub(exc))
             error = OdysseyConnectionError(
                 f"the service's offer can't be answered ({type(exc).__name__})"
             )

@@ -28,6 +28,7 @@ from odyssey._rtc import private_ice, private_rtp
 from odyssey._rtc.sdp_bounds import MOST_CANDIDATE_TEXT, MOST_CANDIDATES
 from odyssey._rtc.video_receiver import VideoReceiver, drain
 from odyssey._runtime.tasks import Tasks
+from odyssey.errors import printable
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,20 @@ class IceServerLike(Protocol):
     def username(self) -> str | None: ...
     @property
     def credential(self) -> str | None: ...
+
+
+class _DescriptionFilter(logging.Filter):
+    """aiortc logs descriptions whole at DEBUG: the other end's, and the passwords of ICE."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.args and "Description" in str(record.msg):
+            text = _ICE_PASSWORD.sub(r"\1…", record.getMessage())
+            record.msg, record.args = "\n".join(map(printable, text.splitlines())), None
+        return True
+
+
+_ICE_PASSWORD = re.compile(r"(a=ice-pwd:)[^\r\n]*")
+logging.getLogger("aiortc.rtcpeerconnection").addFilter(_DescriptionFilter())
 
 
 class PeerListener(Protocol):
@@ -251,10 +266,21 @@ def usable_servers(servers: Sequence[IceServerLike]) -> list[RTCIceServer]:
             else:
                 logger.warning("ignored an ICE server whose address can't be used")
         if urls:
-            usable.append(
-                RTCIceServer(urls=urls, username=server.username, credential=server.credential)
-            )
+            usable.append(RTCIceServer(urls, server.username, _credential(server)))
     return usable
+
+
+class _Credential(str):
+    """What aiortc is to be given, a str, with a repr that shows nothing of it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
+
+
+def _credential(server: IceServerLike) -> str | None:
+    return None if server.credential is None else _Credential(server.credential)
 
 
 def _is_usable(url: str) -> bool:

@@ -17,6 +17,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.sdp import MediaDescription, SessionDescription
 
+from odyssey._logging import scrub
 from odyssey._rtc import private_ice, private_rtp
 from odyssey._rtc.peer import IceServerLike, usable_servers
 from odyssey._rtc.sdp_bounds import excess
@@ -98,7 +99,7 @@ class Spectator:
             sdp = private_rtp.receivable(sdp)
             await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
         except Exception as exc:
-            logger.debug("the answer", exc_info=True)
+            logger.debug("the answer", exc_info=scrub(exc))
             raise OdysseyServerError(
                 f"the service's SDP answer can't be used ({type(exc).__name__})"
             ) from exc

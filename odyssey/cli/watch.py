@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from odyssey._logging import Secret, hidden
 from odyssey.cli._counting import Count
 from odyssey.cli._options import finite
 from odyssey.cli._output import Screen, json_option, print_json
@@ -31,6 +32,7 @@ from odyssey.cli.stream import save_option, saved_as_json, saved_lines
 @click.option(
     "--token",
     envvar="ODYSSEY_SPECTATOR_TOKEN",
+    callback=lambda _context, _option, value: hidden(value),
     help="The spectator token; - reads it from stdin. Default: ODYSSEY_SPECTATOR_TOKEN, which "
     "doesn't show in the list of processes.",
 )
@@ -43,21 +45,21 @@ from odyssey.cli.stream import save_option, saved_as_json, saved_lines
 @save_option
 @json_option
 def watch(
-    url: str, token: str | None, seconds: float | None, save: Path | None, as_json: bool
+    url: str, token: Secret | None, seconds: float | None, save: Path | None, as_json: bool
 ) -> None:
     from odyssey import connect_to_stream
     from odyssey._video.writing.saver import Saver
 
-    if token == "-":  # noqa: S105 - that is none
-        token = sys.stdin.readline().strip()
-    if not token:
+    if token == Secret("-"):
+        token = Secret(sys.stdin.readline().strip())
+    if token is None or token == Secret(""):
         raise click.UsageError(
             "the broadcast's token is missing: set ODYSSEY_SPECTATOR_TOKEN, or give --token"
         )
     screen = Screen(to_stderr=as_json)
     saver, count = Saver(save), Count()
     try:
-        with saver, connect_to_stream(url, token) as watching:
+        with saver, connect_to_stream(url, token.reveal()) as watching:
             screen.say("Connected.")
             for frame in watching.frames:
                 if count.add(frame) >= (math.inf if seconds is None else seconds):

@@ -24,6 +24,7 @@ import numpy as np
 
 from odyssey import Odyssey
 from odyssey._checks import check_count, check_text, check_timeout
+from odyssey._logging import without_locals
 from odyssey._runtime.deadline import Deadline
 from odyssey.errors import (
     AccountSuspendedError,
@@ -124,6 +125,7 @@ class _Reports:
         return [*self._failures.values()]
 
 
+@without_locals
 def read_recordings(
     recordings: Iterable[Recording | StreamRecordingInfo | str],
     start: int = 0,
@@ -291,6 +293,7 @@ def _block(stream_id: str, frames: list[VideoFrame]) -> Any:
     )
 
 
+@without_locals
 def simulate(
     prompts: Iterable[str] | Dataset,
     seconds: float = 5.0,

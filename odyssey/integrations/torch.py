@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from odyssey._checks import check_count, check_text
+from odyssey._logging import without_locals
 from odyssey.frames.frame import VideoFrame
 from odyssey.integrations._workers import ClientOptions, stream_ids
 from odyssey.models import Recording, StreamRecordingInfo
@@ -72,6 +73,7 @@ class RecordingFrames(IterableDataset[Any]):
         ```
     """
 
+    @without_locals
     def __init__(
         self,
         recordings: Iterable[Recording | StreamRecordingInfo | str],
@@ -125,6 +127,7 @@ class LiveFrames(IterableDataset[Any]):
         ```
     """
 
+    @without_locals
     def __init__(
         self,
         prompts: str | Sequence[str],

@@ -104,6 +104,10 @@ class ClientCredentials:
         )
 
 
+# Also where one is made directly. attrs writes the method, so that it can't be decorated.
+ClientCredentials.__init__ = without_locals(ClientCredentials.__init__)  # type: ignore[method-assign]
+
+
 def _session_id(token: object) -> str:
     """The `session_id` claim of a JWT. Only the signaling server can check the signature."""
     parts = token.split(".") if isinstance(token, str) else []

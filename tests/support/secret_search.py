@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import attrs
 import pytest
+from aioice import ice
 
 from odyssey import OdysseyError
 from odyssey.emulator import tokens
@@ -53,6 +54,11 @@ class Secrets:
             self.add(AN_ADDRESS, text)
         return url
 
+    def add_ice_password(self, text: str) -> None:
+        """The names that go with them are shorter, and no secret."""
+        if len(text) > 8:
+            self.add("a password of ICE", text)
+
     def found_in(self, text: str) -> set[str]:
         """What of it is there."""
         return {what for secret, what in self.known.items() if secret in text}
@@ -64,6 +70,7 @@ class Secrets:
             (tokens.SessionTokens, "issue", self.add_jwt),
             (presigned.UrlSigner, "sign", self.add_url),
             (secrets, "token_urlsafe", lambda token: self.add("a token", token)),
+            (ice, "random_string", self.add_ice_password),
         ):
             monkeypatch.setattr(owner, method, noted(getattr(owner, method), note))
 
