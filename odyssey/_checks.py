@@ -17,7 +17,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECAS
 
 
 def check_timeout(value: object, name: str = "timeout") -> float | None:
-    """A number of seconds > 0, or None for no limit; else `ValueError` or `TypeError`."""
+    """Checks a number of seconds > 0, or None for no limit; else `ValueError` or `TypeError`."""
     if value is None:
         return None
     seconds = number(value, name)
@@ -27,7 +27,7 @@ def check_timeout(value: object, name: str = "timeout") -> float | None:
 
 
 def check_wait(value: object, name: str = "timeout") -> float | None:
-    """As `check_timeout`, but 0 is allowed and means: do not wait."""
+    """Checks a timeout as `check_timeout` does, but allows 0, which means not to wait."""
     if value is None:
         return None
     seconds = number(value, name)
@@ -37,7 +37,7 @@ def check_wait(value: object, name: str = "timeout") -> float | None:
 
 
 def check_count(value: object, name: str, least: int, most: int | None = None) -> int:
-    """A whole number from `least` to `most`; else `ValueError` or `TypeError`."""
+    """Checks a whole number from `least` to `most`; else `ValueError` or `TypeError`."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
     number: int = value.__index__()
@@ -48,7 +48,7 @@ def check_count(value: object, name: str, least: int, most: int | None = None) -
 
 
 def check_text(value: object, name: str) -> str:
-    """A text that can be sent; else `ValueError` or `TypeError`."""
+    """Checks a text that can be sent; else `ValueError` or `TypeError`."""
     return check_whole(_check_str(value, name), name)
 
 

@@ -276,7 +276,7 @@ def _find_reader(kind: str, what: str) -> None:
 
 
 def _loaded(picture: PIL.Image.Image, what: str) -> PIL.Image.Image:
-    """The picture itself, decoded; `ValueError` where it is too large or can't be."""
+    """Decodes the picture; `ValueError` if it is too large or can't be decoded."""
     _check_pixels(*picture.size, what)
     with translated(what):
         picture.load()
@@ -362,7 +362,7 @@ def _fill(picture: PIL.Image.Image, size: tuple[int, int]) -> PIL.Image.Image:
 
 
 def _orientation(picture: PIL.Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 also where there is none or it is damaged."""
+    """Returns the EXIF orientation, 1 to 8; 1 also where there is none or it is damaged."""
     from PIL import ExifTags
 
     try:

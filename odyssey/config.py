@@ -28,7 +28,7 @@ MOST_PAUSES = 100_000
 
 
 def check_api_key(value: object) -> Secret | None:
-    """The key, or None where there is none (`None` or `""`)."""
+    """Checks the key; returns None if there is none (`None` or `""`)."""
     key = hidden(value)
     del value
     if key is None or key == Secret(""):
@@ -45,7 +45,7 @@ def check_api_key(value: object) -> Secret | None:
 
 @without_locals
 def check_api_url(value: object) -> str:
-    """An http(s) URL without a trailing slash."""
+    """Checks an http(s) URL, and returns it without a trailing slash."""
     text = check_text(value, "api_url").rstrip("/")
     try:
         parts = urlsplit(text)
@@ -62,7 +62,7 @@ def check_api_url(value: object) -> str:
 
 
 def _given(value: object, variable: str) -> object:
-    """The argument, or the environment's value where it is None or empty."""
+    """Returns the argument, or the environment's value where it is None or empty."""
     missing = value is None or value in ("", Secret(""))
     return os.environ.get(variable) if missing else value
 

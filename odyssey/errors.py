@@ -305,7 +305,7 @@ SIGNALING_REASONS: dict[str, str] = {
 
 
 def error_from_status(status: int, detail: str | None, operation: str) -> OdysseyError:
-    """The error for an HTTP `status` of 400 and more (429 with a body: `error_from_usage`).
+    """Returns the error for an HTTP `status` of 400 and more (429 with a body: `error_from_usage`).
 
     `operation` says what was tried, as in "could not get recording abc".
     """
@@ -328,7 +328,7 @@ def error_from_status(status: int, detail: str | None, operation: str) -> Odysse
 def error_from_usage(
     body: Mapping[str, Any], operation: str, *, retry_after: float | None = None
 ) -> OdysseyUsageError:
-    """The error for the usage `body` of a 429; `retry_after`: the header's, in seconds."""
+    """Returns the error for the usage `body` of a 429; `retry_after`: the header's, in seconds."""
     code = _text(body.get("code")) or _text(body.get("error"))
     message = _text(body.get("message"))
     action = _text(body.get("action"))
@@ -349,7 +349,7 @@ def error_from_usage(
 def error_from_stream_reason(
     reason: str, message: str, operation: str
 ) -> OdysseyStreamError | OdysseyUsageError:
-    """The error for an `interactive_stream_error` that the streamer sent."""
+    """Returns the error for an `interactive_stream_error` that the streamer sent."""
     reason, message = _text(reason), _text(message)
     code = STREAM_REASON_CODES.get(reason)
     if code is not None:
@@ -360,7 +360,7 @@ def error_from_stream_reason(
 
 
 def error_from_signaling_reason(reason: str) -> OdysseyConnectionError:
-    """The error for an `error` message of the signaling server."""
+    """Returns the error for an `error` message of the signaling server."""
     reason = _text(reason)
     said = SIGNALING_REASONS.get(reason, "connect again")
     return OdysseyConnectionError(

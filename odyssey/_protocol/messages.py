@@ -79,7 +79,7 @@ ServerMessage = Offer | RemoteCandidate | SignalingError
 
 
 def read_streamer_message(data: str | bytes) -> StreamerMessage | None:
-    """A message of the `streamerToClient` channel; None for a type that isn't known.
+    """Reads a message of the `streamerToClient` channel; None for a type that isn't known.
 
     Raises:
         MalformedMessage: It can't be read.
@@ -101,7 +101,7 @@ def read_streamer_message(data: str | bytes) -> StreamerMessage | None:
 
 
 def read_server_message(data: str | bytes) -> ServerMessage | None:
-    """A message of the signaling server; None for a type that isn't known.
+    """Reads a message of the signaling server; None for a type that isn't known.
 
     Raises:
         MalformedMessage: It can't be read.

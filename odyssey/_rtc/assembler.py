@@ -80,7 +80,7 @@ class FrameAssembler:
         self._taken = False  # whether any frame was taken off the front
 
     def add(self, packet: Packet, now: float) -> list[EncodedFrame]:
-        """The frames that are complete with this packet, in order."""
+        """Returns the frames that are complete with this packet, in order."""
         self.gap = ()
         number = self._unwrap(packet, now)
         if number < self._next:
@@ -115,7 +115,7 @@ class FrameAssembler:
         self._asked_at = None
 
     def _unwrap(self, packet: Packet, now: float) -> int:
-        """The packet's number, counted on over the wrap of sequence numbers at 65536."""
+        """Returns the packet's number, counted on over the wrap of sequence numbers at 65536."""
         step = (packet.sequence_number - self._highest + _HALF) % (2 * _HALF) - _HALF
         number = self._highest + step
         known = packet.ssrc == self._source
@@ -196,7 +196,7 @@ class FrameAssembler:
         return whole and first is not None and _begins_key_frame([first])
 
     def _missing(self) -> tuple[int, ...]:
-        """Sequence numbers of the packets that the next frames lack."""
+        """Returns the sequence numbers of the packets that the next frames lack."""
         holes = (n for n in range(self._scanned, self._highest) if n not in self._packets)
         return tuple(n & 0xFFFF for n in holes)
 

@@ -154,7 +154,7 @@ def went_silent(pc: RTCPeerConnection) -> bool:
 
 
 def _agents(pc: RTCPeerConnection) -> list[Any]:
-    """The agents of aioice, one for each transport; none outside the window."""
+    """Returns the agents of aioice, one for each transport; none outside the window."""
     transports = _media(pc)
     if pc.sctp is not None:
         transports.add(pc.sctp.transport)

@@ -220,7 +220,7 @@ async def request_key_frame(pc: RTCPeerConnection, track: MediaStreamTrack) -> b
 
 
 def _receiver_of(pc: RTCPeerConnection, track: MediaStreamTrack) -> RTCRtpReceiver | None:
-    """The receiver of `track`; None outside the window."""
+    """Returns the receiver of `track`; None outside the window."""
     if not window.IS_OPEN:
         return None
     return next((r for r in pc.getReceivers() if r.track is track), None)

@@ -68,7 +68,7 @@ class Spectator:
         self._teardown: asyncio.Task[None] | None = None
 
     async def offer(self, servers: Sequence[IceServerLike]) -> str:
-        """The SDP of the offer, with all candidates."""
+        """Returns the SDP of the offer, with all candidates."""
         self._ready = asyncio.get_running_loop().create_future()
         pc = self._pc = RTCPeerConnection(
             RTCConfiguration(

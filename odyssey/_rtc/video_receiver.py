@@ -138,7 +138,7 @@ async def drain(track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None
 def live_frame(
     frame: av.VideoFrame, index: int, stream_id: str | None = None, prompt: str | None = None
 ) -> VideoFrame:
-    """The frame as it is handed on, received just now."""
+    """Makes the frame that is handed on, as received just now."""
     return VideoFrame(
         DecodedPicture(frame),
         frame.width,

@@ -15,7 +15,7 @@ DOUBT = 5.0
 
 
 def offset() -> float:
-    """Seconds that the wall clock is ahead of `time.monotonic()`."""
+    """Returns how far the wall clock is ahead of `time.monotonic()`, in seconds."""
     return time.time() - time.monotonic()
 
 

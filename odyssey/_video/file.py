@@ -233,5 +233,5 @@ class VideoFile:
 
 
 def _bounded() -> dict[str, str]:
-    """The options that keep libav from decoding too large pictures."""
+    """Returns the options that keep libav from decoding too large pictures."""
     return {"max_pixels": str(MOST_PIXELS)}

@@ -16,7 +16,7 @@ RATE_FRAMES = 24
 
 
 def rate_of(arrivals: Sequence[float]) -> float:
-    """Frames a second, of their times in seconds."""
+    """Returns the frame rate, from the frames' times in seconds."""
     span = arrivals[-1] - arrivals[0] if arrivals else 0.0
     return (len(arrivals) - 1) / span if span > 0 else 0.0
 
@@ -59,7 +59,7 @@ class Count:
         return (self.frames - 1) / span if span > 0 else 0.0
 
     def line(self) -> str:
-        """The count as it stands, as text."""
+        """Returns the count as it stands, as text."""
         width, height = self.size
         return (
             f"  {self.frames:4d} frames   {rate_of(self._newest):4.1f}/s   "

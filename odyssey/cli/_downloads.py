@@ -81,7 +81,7 @@ class Download:
         return f"{self.path}  {file_size(self.path)}  {self.outcome}"
 
     def name(self) -> str:
-        """A short name for people."""
+        """Returns a short name for people."""
         return _short(self.stream_id if self.path is None else self.path.name)
 
     def as_json(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class _Team:
             bar.close()
 
     def finished(self) -> Iterator[Download]:
-        """The files, each as soon as it is over."""
+        """Yields the files, each as soon as it is over."""
         for _ in range(self._count):
             done = self._next()
             if isinstance(done, BaseException):
@@ -196,7 +196,7 @@ class _Team:
 
 
 def _short(name: str) -> str:
-    """The beginning and the end of a name, which tell files of recordings apart."""
+    """Returns the beginning and the end of a name, which tell files of recordings apart."""
     return name if len(name) <= _LONGEST_NAME else f"{name[:8]}\u2026{name[8 - _LONGEST_NAME :]}"
 
 

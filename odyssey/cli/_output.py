@@ -38,7 +38,7 @@ def echo(text: str, *, err: bool = False) -> None:
 
 
 def copyable(text: str) -> str:
-    """A word of a command that is printed to be copied, quoted for the shell."""
+    """Quotes a word for the shell, in a command that is printed to be copied."""
     text = printable(text, _LONGEST_LINE)
     if os.name != "nt":
         return shlex.quote(text)
@@ -46,7 +46,7 @@ def copyable(text: str) -> str:
 
 
 def setting(name: str, value: str) -> str:
-    """The command that sets a variable of the environment, to be copied."""
+    """Returns the command that sets a variable of the environment, to be copied."""
     command = "$env:" if os.name == "nt" else "export "
     return f"{command}{name}={copyable(value)}"
 
@@ -56,7 +56,7 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
 
 
 def file_size(path: Path) -> str:
-    """The size of a file as people read it."""
+    """Returns the size of a file as people read it."""
     size = path.stat().st_size
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
 

@@ -45,7 +45,7 @@ class Service:
         return not self.emulated or self.data_dir is not None
 
     def command_to_download(self, stream_id: str) -> str:
-        """The command that fetches a recording from the same service, to be copied."""
+        """Returns the command that fetches a recording from the same service, to be copied."""
         words = ["odyssey", "recordings", "download", copyable(stream_id)]
         if self.data_dir is not None:
             words += ["--data-dir", copyable(str(self.data_dir))]

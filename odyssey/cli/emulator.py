@@ -116,7 +116,7 @@ def _how_to_use(url: str, api_key: str) -> str:
 
 
 def _switched_on(texts: Sequence[str]) -> Faults:
-    """The faults that are written as `NAME[:param=value[,param=value]]`, switched on.
+    """Switches faults on that are written as `NAME[:param=value[,param=value]]`, switched on.
 
     Raises:
         click.UsageError: One makes no sense.
@@ -167,7 +167,7 @@ def _list_faults(*, as_json: bool) -> None:
 
 
 def assignment(name: str, value: Value) -> str:
-    """A parameter and its value, as `--fault` takes them."""
+    """Returns a parameter and its value, as `--fault` takes them."""
     if value is None or isinstance(value, bool):
         return f"{name}={str(value).lower()}"
     return f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"

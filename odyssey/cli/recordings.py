@@ -170,7 +170,7 @@ def events(stream_id: str, service: Service, as_json: bool) -> None:
 
 
 def _finished(client: Odyssey, screen: Screen) -> list[str]:
-    """The recordings of all streams that are over."""
+    """Returns the ids of all recordings of streams that are over."""
     found = list(client.recordings.iterate())
     running = [info for info in found if info.ended_at is None]
     if running:

@@ -232,7 +232,7 @@ def cancel(job_id: str, service: Service, as_json: bool) -> None:
 
 
 def _read_script(file: TextIO) -> dict[str, Any]:
-    """The file's JSON as an argument of `client.simulations.submit`, which checks it."""
+    """Reads the file's JSON as an argument of `client.simulations.submit`, which checks it."""
     name = "stdin" if file.name == "<stdin>" else file.name
     try:
         content = json.load(file)
@@ -249,7 +249,7 @@ def _read_script(file: TextIO) -> dict[str, Any]:
 
 
 def _written(prompt: str, prompts: list[TimedPrompt], seconds: float) -> dict[str, Any]:
-    """The script that the options describe."""
+    """Returns the script that the options describe."""
     steps = [
         {"timestamp_ms": round(step.seconds * 1000), "interact": {"prompt": step.prompt}}
         for step in in_order(prompts, seconds)

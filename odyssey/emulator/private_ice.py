@@ -41,7 +41,7 @@ def silence(pc: RTCPeerConnection) -> None:
 
 
 def _agents(pc: RTCPeerConnection) -> list[Any]:
-    """The agents of aioice, one for each transport; none outside the window."""
+    """Returns the agents of aioice, one for each transport; none outside the window."""
     if not window.IS_OPEN:
         return []
     transports = {transceiver.sender.transport for transceiver in pc.getTransceivers()}

@@ -60,7 +60,7 @@ class RefusedError(Exception):
 
 
 def refused(status: int, detail: str) -> RefusedError:
-    """A refusal with the usual body, `{"detail": …}`."""
+    """Returns a refusal with the usual body, `{"detail": …}`."""
     return RefusedError(status, {"detail": detail})
 
 
@@ -85,7 +85,7 @@ def usage_refusal(
 
 
 def next_month(now: datetime | None = None) -> str:
-    """The date on which the monthly hours start again, as YYYY-MM-DD (UTC)."""
+    """Returns the date on which the monthly hours start again, as YYYY-MM-DD (UTC)."""
     now = now or datetime.now(UTC)
     year, month = divmod(now.year * 12 + now.month, 12)
     return f"{year:04d}-{month + 1:02d}-01"

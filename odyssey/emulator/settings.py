@@ -31,7 +31,7 @@ class Settings:
     bypass_expansion: bool = True
 
     def applied(self, prompt: str, *, bypass: bool = False) -> str:
-        """The prompt as it is applied; `bypass` asks for it as it is."""
+        """Returns the prompt as it is applied; `bypass` asks to leave it unchanged."""
         if not self.rewrite_prompts or bypass or not prompt:
             return prompt
         return f"Cinematic shot: {prompt}"

@@ -67,7 +67,7 @@ class Fields:
         return number
 
     def items(self, name: str, read: Callable[[object], T]) -> list[T]:
-        """The list `name` (absent: empty), each entry turned by `read`."""
+        """Returns the list `name`, empty if absent, with each entry read by `read`."""
         value = self.data.get(name)
         if value is None:
             return []
@@ -85,7 +85,7 @@ def kind(value: object) -> str:
 
 
 def wrong_answer(subject: str, what: str) -> OdysseyServerError:
-    """The error for an answer for `subject` that is not what it should be."""
+    """Returns the error for an answer about `subject` that can't be used."""
     return OdysseyServerError(
         f"the service's answer for {subject} is not what it should be: {what}"
     )

@@ -80,7 +80,7 @@ class ClientCredentials:
     @classmethod
     @without_locals
     def from_dict(cls, data: Mapping[str, Any]) -> ClientCredentials:
-        """The inverse of `to_dict`. `session_id` is read from the token, not from `data`.
+        """Reads credentials that `to_dict` wrote. `session_id` comes from the token, not `data`.
 
         Raises:
             KeyError: A field is missing.

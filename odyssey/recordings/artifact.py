@@ -89,7 +89,7 @@ class Body:
 
 
 def url_of(recording: Recording, name: str) -> Secret:
-    """The address of an artifact.
+    """Returns the URL of an artifact.
 
     Raises:
         OdysseyNotFoundError: The recording has none.

@@ -70,7 +70,7 @@ def fetch(
 
 
 def target_of(path: object, stream_id: str, name: str) -> Path:
-    """The file that `path` means: itself, or a file in that folder, named by the stream.
+    """Returns the file that `path` means: itself, or a file in that folder, named by the stream.
 
     A folder is one that exists, or is written with a separator at its end.
 

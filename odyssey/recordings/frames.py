@@ -54,7 +54,7 @@ def frames_of_file(
 
 
 def _seekable(artifact: Artifact, stack: contextlib.ExitStack) -> SeekableFile:
-    """The artifact as a seekable file, which `stack` closes.
+    """Returns the artifact as a seekable file, which `stack` closes.
 
     It is read by ranges; from a storage without them it is copied to a temporary file first.
     """

@@ -160,7 +160,7 @@ class Mp4Writer:
 
 
 def _copy(frame: av.VideoFrame) -> av.VideoFrame:
-    """The picture in memory of its own, yuv420p."""
+    """Copies the picture into memory of its own, yuv420p."""
     source = frame if frame.format.name == "yuv420p" else frame.reformat(format="yuv420p")
     own = av.VideoFrame(frame.width, frame.height, "yuv420p")
     for plane, given in zip(own.planes, source.planes, strict=True):
@@ -169,6 +169,6 @@ def _copy(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _pixels(plane: VideoPlane) -> npt.NDArray[np.uint8]:
-    """A plane's memory without the padding behind its rows."""
+    """Returns a plane's memory without the padding behind its rows."""
     rows = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * plane.height]
     return rows.reshape(plane.height, plane.line_size)[:, : plane.width]

@@ -27,7 +27,7 @@ class Writer(Protocol):
 
 
 def writer_for(path: Path, width: int, height: int) -> Writer:
-    """A writer for frames of that size.
+    """Returns a writer for frames of that size.
 
     Raises:
         OSError: The file can't be opened.

@@ -186,7 +186,7 @@ def _perform(
 def _wait_for_recording(
     client: Odyssey, stream_id: str, screen: Screen, *, is_live: bool
 ) -> tuple[Recording, float]:
-    """The recording of a stream that has just ended, and the seconds that it took."""
+    """Waits for the recording of the stream; returns it and the seconds that it took."""
     from odyssey.cli.demo.files import wait_for_recording
 
     ended = time.monotonic()

@@ -35,7 +35,7 @@ class Tile:
 
 
 def contact_sheet(tiles: list[Tile], title: str, subtitle: str) -> Image.Image:
-    """The tiles in rows under a title; at least one tile."""
+    """Puts the tiles in rows under a title; there is at least one tile."""
     portrait = tiles[0].frame.height > tiles[0].frame.width
     columns = min(len(tiles), 6 if portrait else 3)
     width = 252 if portrait else 512

@@ -81,6 +81,6 @@ def fetch_files(client: Odyssey, recording: Recording, folder: Path) -> dict[str
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """The recording's events log."""
+    """Reads the recording's events log."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.strip()]

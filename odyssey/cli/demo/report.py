@@ -138,7 +138,7 @@ def _list_ms(times: list[float]) -> str:
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """The smallest value that so many per cent of the values don't exceed; nan of none."""
+    """Returns the smallest value that so many per cent of the values don't exceed; nan of none."""
     if not values:
         return math.nan
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]

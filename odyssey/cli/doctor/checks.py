@@ -190,7 +190,7 @@ class Examination:
 
 
 def needed_failures(findings: list[Finding]) -> list[str]:
-    """The checks that have failed and without which streams don't work.
+    """Returns the checks that have failed and without which streams don't work.
 
     Regions are a help for choosing a streamer, and STUN one for getting to it.
     """
@@ -249,7 +249,7 @@ def _codecs() -> str:
 
 
 def _udp_addresses(servers: list[IceServer]) -> list[tuple[str, int]]:
-    """Host and port of those that speak UDP; TURN servers answer a STUN request as well."""
+    """Returns host and port of servers that speak UDP; TURN servers also answer STUN requests."""
     from odyssey.cli.doctor.stun import udp_address
 
     found = (udp_address(url) for server in servers for url in server.urls)

@@ -17,7 +17,7 @@ _PORT = 3478
 
 
 def udp_address(url: str) -> tuple[str, int] | None:
-    """Host and port of an ICE server's address, None where it doesn't speak plain UDP."""
+    """Returns host and port of an ICE server; None if it doesn't speak plain UDP."""
     found = _URL.fullmatch(url)
     if found is None or (found["transport"] or "udp").lower() != "udp":
         return None
@@ -25,7 +25,7 @@ def udp_address(url: str) -> tuple[str, int] | None:
 
 
 def ask(host: str, port: int) -> float | None:
-    """Milliseconds to the answer of a STUN binding request; None where none comes."""
+    """Sends a STUN binding request; returns the milliseconds to its answer, or None."""
     from aioice import stun
 
     request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)

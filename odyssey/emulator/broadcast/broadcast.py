@@ -64,7 +64,7 @@ class Broadcast:
         self._pass_request_on()
 
     async def join(self, offer: str) -> tuple[str, str]:
-        """A spectator more: the id of its session, and the SDP that answers its offer.
+        """Adds a spectator; returns the id of its session, and the SDP that answers its offer.
 
         Raises what aiortc does for an offer that can't be answered.
         """

@@ -50,7 +50,7 @@ class Broadcasts:
         ]
 
     def spectator_count(self, stream_id: str) -> int:
-        """The WHEP sessions of a stream."""
+        """Returns the number of WHEP sessions of a stream."""
         broadcast = self._broadcasts.get(stream_id)
         return 0 if broadcast is None else broadcast.spectator_count
 
@@ -139,7 +139,7 @@ class Broadcasts:
         return web.FileResponse(playlist.with_name(name), headers=headers)
 
     def _of(self, request: web.Request) -> Broadcast:
-        """The broadcast that the request is for.
+        """Returns the broadcast that the request is for.
 
         Raises:
             RefusedError: It may not be watched.
@@ -204,5 +204,5 @@ class Broadcaster:
         self._broadcasts.kill_peers(stream_id)
 
     def spectator_count(self, stream_id: str) -> int:
-        """The WHEP sessions of a stream."""
+        """Returns the number of WHEP sessions of a stream."""
         return self._broadcasts.spectator_count(stream_id)

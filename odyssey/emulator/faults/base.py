@@ -15,7 +15,7 @@ LONGEST = 86_400.0  # seconds of any parameter
 
 
 def after(default: float) -> Any:
-    """The field of a timed fault that says when it strikes."""
+    """Makes the field of a timed fault that says when it strikes."""
     description = "seconds from a stream's start; one that runs already is struck now"
     return parameter(description, default, least=0, most=LONGEST)
 

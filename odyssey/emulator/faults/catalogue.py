@@ -43,7 +43,7 @@ def _counted(
     count: Parameter = _TIMES,
     **defaults: Value,
 ) -> NamedFault:
-    """A fault that strikes on some occasions, or on each."""
+    """Makes a fault that strikes on some occasions, or on each."""
     return NamedFault(name, description, kind, fixed=fixed or {}, defaults=defaults, count=count)
 
 
@@ -54,7 +54,7 @@ def _lasting(
     fixed: _Values | None = None,
     **defaults: Value,
 ) -> NamedFault:
-    """A fault that lasts until it is switched off."""
+    """Makes a fault that lasts until it is switched off."""
     return NamedFault(name, description, kind, fixed=fixed or {}, defaults=defaults)
 
 
@@ -289,7 +289,7 @@ CATALOGUE: Mapping[str, NamedFault] = MappingProxyType(
 
 
 def named(name: str) -> NamedFault:
-    """The fault of that name.
+    """Returns the fault of that name.
 
     Raises:
         ValueError: There is none; the text lists all names.

@@ -42,7 +42,7 @@ class NamedFault:
         return (*own, *([] if self.count is None else [self.count]))
 
     def values(self, given: Mapping[str, object]) -> dict[str, Value]:
-        """All parameters, those not given with their defaults.
+        """Returns all parameters, those not given with their defaults.
 
         Raises:
             ValueError: A name or a value is wrong; the text says what there is.
@@ -57,7 +57,7 @@ class NamedFault:
             raise ValueError(f"{self.name}: {exc}; {self._what_there_is()}") from None
 
     def parse(self, texts: Mapping[str, str]) -> dict[str, Value]:
-        """The values that texts stand for, as of a command line.
+        """Returns the values that texts stand for, as of a command line.
 
         Raises:
             ValueError: As `values`.
@@ -70,7 +70,7 @@ class NamedFault:
         return self.values(read)
 
     def make(self, values: Mapping[str, Value]) -> tuple[Fault, int | None]:
-        """The fault for all of its values, and on how many occasions it strikes.
+        """Makes the fault from all of its values; returns it and on how many occasions it strikes.
 
         Raises:
             ValueError: The fault refuses a value.

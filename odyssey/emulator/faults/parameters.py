@@ -21,7 +21,7 @@ def parameter(
     most: float | None = None,
     validator: Any = None,
 ) -> Any:
-    """A field of a fault that faults by name have as a parameter.
+    """Makes a field of a fault that is a parameter of faults by name.
 
     Args:
         description: What `--list-faults` says of it.
@@ -64,7 +64,7 @@ class Parameter:
     optional: bool = False
 
     def read(self, value: object) -> Value:
-        """The value as it is used.
+        """Checks a value; returns it as it is used.
 
         Raises:
             ValueError: It is of another type, or beyond the limits.
@@ -82,7 +82,7 @@ class Parameter:
         return value
 
     def parse(self, text: str) -> Value:
-        """The value that a text stands for, as of a command line.
+        """Returns the value that a text stands for, as of a command line.
 
         Raises:
             ValueError: It stands for none.
@@ -128,7 +128,7 @@ class Parameter:
 
 
 def parameters_of(kind: type, **given: Value) -> tuple[Parameter, ...]:
-    """The parameters of a class of faults, in the order of its fields.
+    """Returns the parameters of a class of faults, in the order of its fields.
 
     Args:
         kind: The class.

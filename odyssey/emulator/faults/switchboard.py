@@ -136,7 +136,7 @@ class Faults:
             return tuple(entry.fault for entry in self._entries)
 
     def take(self, kind: type[F], applies: Callable[[F], bool] = lambda _: True) -> F | None:
-        """The first fault of this class that applies, counted as having struck; or None."""
+        """Returns the first fault of this class that applies, and counts it as struck; or None."""
         with self._entries_lock:
             for entry in self._entries:
                 if isinstance(entry.fault, kind) and applies(entry.fault):
@@ -159,11 +159,11 @@ class Faults:
         return None
 
     def find(self, kind: type[F], applies: Callable[[F], bool] = lambda _: True) -> F | None:
-        """The first fault of this class, for those that last and don't count occasions."""
+        """Returns the first fault of this class, for those that last and don't count occasions."""
         return next((f for f in self.active if isinstance(f, kind) and applies(f)), None)
 
     def find_due(self, kind: type[T], target: Target) -> T | None:
-        """The first fault of this class that is due for the target, for those that last."""
+        """Returns the first fault of this class that is due for the target, for those that last."""
         with self._entries_lock:
             for entry in self._entries:
                 if isinstance(entry.fault, kind) and entry.is_due(target):
@@ -171,7 +171,7 @@ class Faults:
         return None
 
     def take_http(self, kind: type[H], method: str, path: str) -> H | None:
-        """The first fault of this class that strikes the request, counted; or None."""
+        """Returns the first fault of this class that strikes the request, counted; or None."""
         return self.take(kind, lambda fault: fault.strikes(method, path))
 
     # What strikes at once. Each returns when it has happened; RuntimeError without a running

@@ -68,7 +68,7 @@ class LiveStream:
         return self._number
 
     def next_slot(self) -> float:
-        """The time of the stream at which the next frame is due.
+        """Returns the time of the stream at which the next frame is due.
 
         Frames keep to a grid of 1/24 s; what should have been sent by now is skipped.
         """
@@ -76,7 +76,7 @@ class LiveStream:
         return self._slot / FRAME_RATE
 
     def wait_for(self, at: float) -> float:
-        """Seconds from now to a time of the stream; never negative."""
+        """Returns the seconds from now to a time of the stream; never negative."""
         return max(0.0, self._started + at - time.monotonic())
 
     def clock_at(self, at: float, origin: float) -> int:

@@ -32,7 +32,7 @@ def _invalid(message: str) -> StreamError:
 
 
 def prompt_of(message: dict[str, Any]) -> str:
-    """The prompt of an interaction.
+    """Returns the prompt of an interaction.
 
     Raises:
         StreamError: There is none.
@@ -88,7 +88,7 @@ class StartRequest:
         return size_of(portrait=self.portrait)
 
     def picture(self) -> Image.Image | None:
-        """The picture to start from.
+        """Returns the picture to start from.
 
         Raises:
             StreamError: It can't be read (`invalid_image`).
@@ -102,12 +102,12 @@ class StartRequest:
 
 
 def size_of(*, portrait: bool) -> tuple[int, int]:
-    """Width and height of a stream in pixels."""
+    """Returns the width and height of a stream in pixels."""
     return _PORTRAIT if portrait else _PORTRAIT[::-1]
 
 
 def picture_of(url: str) -> Image.Image:
-    """The picture in a data URL, RGB.
+    """Decodes the picture in a data URL, as RGB.
 
     Raises:
         ValueError: It can't be read.

@@ -154,7 +154,7 @@ class StreamerPeer:
         ]
 
     def _ice_transport(self) -> Any:
-        """The one transport of all media sections; None when the offer has none of them."""
+        """Returns the one transport of all media sections; None when the offer has none of them."""
         for transceiver in self._connection.getTransceivers():
             return transceiver.sender.transport.transport
         sctp = self._connection.sctp

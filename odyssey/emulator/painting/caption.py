@@ -67,7 +67,7 @@ class Caption:
 
     @classmethod
     def of(cls, text: str, width: int, height: int) -> Caption | None:
-        """A caption near the lower edge, or None if there is nothing to say."""
+        """Returns a caption near the lower edge, or None if there is nothing to say."""
         side = min(width, height)
         font = _font(max(10, round(side * 0.043)))
         padding = round(side * 0.034)

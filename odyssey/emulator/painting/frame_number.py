@@ -31,7 +31,7 @@ _Bytes = npt.NDArray[np.uint8]
 
 
 def bar_height(width: int, height: int) -> int:
-    """Height of the bar in pixels: an even number, about 1/44 of the shorter side."""
+    """Returns the height of the bar in pixels: an even number, about 1/44 of the shorter side."""
     return 2 * max(1, round(min(width, height) / _CELLS / 2 + 0.25))
 
 
@@ -102,7 +102,7 @@ def read_frame_number(rgb: npt.NDArray[Any]) -> int | None:
 
 
 def _cell_levels(rgb: _Bytes) -> npt.NDArray[np.float64]:
-    """The brightness (0 to 255) in the middle of each of the cells, (44,)."""
+    """Returns the brightness (0 to 255) in the middle of each of the cells, (44,)."""
     tall = min(rgb.shape[:2]) / _CELLS
     first = round(tall * 0.3)
     columns = rgb[first : max(round(tall * 0.7), first + 1)].mean(axis=(0, 2))

@@ -48,7 +48,7 @@ class _Site:
         return self.palette.land(self.distance, colour)
 
     def ridge(self, height: float, waves: tuple[int, ...] = (1, 2, 3, 5, 8)) -> _Ridge:
-        """A rolling line, `height` times the side from its middle to its top."""
+        """Returns a rolling line, `height` times the side from its middle to its top."""
         turn = np.linspace(0, 2 * np.pi, self.sheet.width + 1)
         line = np.zeros_like(turn)
         for wave in waves:
@@ -364,7 +364,7 @@ def lift(width: int, height: int) -> float:
 
 
 def layers(theme: Theme, palette: Palette, width: int, height: int) -> Iterator[Layer]:
-    """The layers from far to near; each is drawn when it is asked for."""
+    """Yields the layers from far to near; each is drawn when it is asked for."""
     side = min(width, height)
     around = 2 * round(width * (0.6 if width > height else 0.75))
     depths = _CITY_DEPTHS if theme.place == "city" else _DEPTHS

@@ -157,5 +157,5 @@ class Palette:
         return red, green, blue
 
     def land(self, distance: float, colour: Colour | None = None) -> Colour:
-        """The ground, or `colour`, at a `distance` from 0 (here) to 1 (at the horizon)."""
+        """Returns the ground, or `colour`, at a `distance` from 0 (here) to 1 (at the horizon)."""
         return mix(self.lit(colour or self.ground), self.haze, 0.82 * distance)

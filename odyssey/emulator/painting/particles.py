@@ -147,7 +147,7 @@ class Particles:
 
     @classmethod
     def of(cls, name: str, width: int, height: int, seed: int) -> Particles:
-        """The kind `name`, spread over a picture of that size."""
+        """Returns the kind `name`, spread over a picture of that size."""
         chance = np.random.default_rng([seed, 7])
         side = min(width, height)
         swarms = []
@@ -170,7 +170,7 @@ class Particles:
 
     @staticmethod
     def kinds() -> frozenset[str]:
-        """The names that `of` knows."""
+        """Returns the names that `of` knows."""
         return frozenset(_KINDS)
 
     def paint(self, target: Planes, at: float) -> None:

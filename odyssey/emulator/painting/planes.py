@@ -46,7 +46,7 @@ class Planes:
 
 
 def blank(width: int, height: int) -> av.VideoFrame:
-    """A yuv420p frame with nothing painted in it yet."""
+    """Returns a yuv420p frame with nothing painted in it yet."""
     return av.VideoFrame(width, height, "yuv420p")
 
 

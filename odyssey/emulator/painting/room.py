@@ -16,7 +16,7 @@ _Part = tuple[Overlay, int, int]
 
 
 def window(palette: Palette, width: int, height: int) -> list[_Part]:
-    """The wall and what is before it, in parts to be painted at (left, top)."""
+    """Returns the wall and what is before it, in parts to be painted at (left, top)."""
     side = min(width, height)
     wall = palette.lit((206, 160, 132), 0.42)
     wood, sill_colour = palette.lit((250, 240, 224), 0.36), palette.lit((255, 250, 240), 0.26)
@@ -71,7 +71,7 @@ def _plant(draw: ImageDraw.ImageDraw, x: float, y: float, side: int, palette: Pa
 
 
 def _part(sheet: Image.Image, left: int, top: int, right: int, bottom: int) -> _Part:
-    """A box of the sheet, with even sides and at an even place, but not a pixel twice."""
+    """Returns a box of the sheet, with even sides and at an even place, but not a pixel twice."""
     x, y = left + left % 2, top + top % 2
     box = (x, y, right + right % 2, bottom + bottom % 2)
     return Overlay.of(sheet.crop(box)), x, y

@@ -74,7 +74,7 @@ class Scene:
             self._requests.append((prompt, at))
 
     def paint(self, number: int, at: float) -> av.VideoFrame:
-        """The picture at `at` seconds, yuv420p, carrying the frame number `number`.
+        """Returns the picture at `at` seconds, yuv420p, carrying the frame number `number`.
 
         Times may not go back.
 
@@ -150,7 +150,7 @@ class Scene:
 
 
 def black_frame(width: int, height: int) -> av.VideoFrame:
-    """A black picture, yuv420p, for when nothing runs; it carries no frame number."""
+    """Returns a black picture, yuv420p, for when nothing runs; it carries no frame number."""
     frame = blank(width, height)
     planes = Planes.of(frame)
     planes.y[...] = 16

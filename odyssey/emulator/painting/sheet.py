@@ -35,7 +35,7 @@ class Sheet:
         self._draw = ImageDraw.Draw(self._picture)
 
     def _copies(self, points: Iterable[Point]) -> list[list[Point]]:
-        """The shape at every place where a part of it is on the sheet."""
+        """Returns the shape at every place where a part of it is on the sheet."""
         shape = [(_FINE * x, _FINE * (y - self.top)) for x, y in points]
         around = _FINE * self.width
         lowest, highest = min(x for x, _ in shape), max(x for x, _ in shape)

@@ -25,7 +25,7 @@ _COARSE = 4  # the light changes slowly: it is worked out in blocks of so many p
 
 
 def paint_sky(theme: Theme, palette: Palette, width: int, height: int) -> Planes:
-    """The picture behind everything."""
+    """Returns the picture behind everything."""
     chance = np.random.default_rng([theme.seed, 2])
     side = min(width, height)
     x = width * float(chance.choice([chance.uniform(0.15, 0.28), chance.uniform(0.72, 0.85)]))
@@ -62,7 +62,7 @@ def _lamp(theme: Theme, side: int) -> tuple[Colour, float, float]:
 
 
 def _light(palette: Palette, width: int, height: int) -> npt.NDArray[np.float32]:
-    """The sky's colours from above to below, (height / 4, width / 4, 3)."""
+    """Returns the sky's colours from above to below, (height / 4, width / 4, 3)."""
     rows = np.linspace(0, 1, 2 * round(height / _COARSE / 2))
     column = np.stack(
         [np.interp(rows, _STOPS, [colour[part] for colour in palette.sky]) for part in range(3)],

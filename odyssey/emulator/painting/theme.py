@@ -120,7 +120,7 @@ class Theme:
 
     @classmethod
     def of(cls, prompt: str) -> Theme:
-        """The theme of a stream's first prompt."""
+        """Returns the theme of a stream's first prompt."""
         found = _meanings(prompt)
         seed = stable_seed(prompt)
         chance = np.random.default_rng(seed)
@@ -139,7 +139,7 @@ class Theme:
         )
 
     def after(self, prompt: str) -> Theme:
-        """The theme once `prompt` is applied: the same world, but for what that asks for.
+        """Returns the theme after `prompt`: the same world, except for what that asks for.
 
         If it asks for nothing that is known here, the light changes: one sees that it was heard.
         """

@@ -78,7 +78,7 @@ class World:
         self._caption = Caption.of(self.caption_text, *size)
 
     def travelled_at(self, at: float) -> float:
-        """Pixels that the nearest ground has gone at `at` seconds of stream time."""
+        """Returns how many pixels the nearest ground has gone at `at` seconds of stream time."""
         slow = 0.25 if self.theme.indoors else 0.0
         pace = max(self._subject.pace, slow) * _WALK * min(self.width, self.height)
         return self.travelled + max(0.0, at - self.since) * pace
@@ -124,7 +124,7 @@ class World:
 
 
 def _particles_of(theme: Theme, palette: Palette) -> str:
-    """The kind of particles before everything, or ""."""
+    """Returns the kind of particles before everything, or ""."""
     if theme.place == "underwater":
         return "bubbles"
     if theme.weather in Particles.kinds():

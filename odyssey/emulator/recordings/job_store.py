@@ -89,7 +89,7 @@ class JobStore:
         return self.get(job_id)
 
     def get(self, job_id: str) -> StoredJob | None:
-        """The job, whoever's it is."""
+        """Returns the job, whoever's it is."""
         row = self._database.execute(_JOB + "WHERE job_id = ?", (job_id,)).fetchone()
         return StoredJob(*row) if row else None
 
@@ -99,7 +99,7 @@ class JobStore:
         return self._count(_ACTIVE + earlier, job_id)
 
     def page(self, page: Page) -> tuple[list[StoredJob], int]:
-        """A page of the account's jobs, newest first, and how many there are in all."""
+        """Returns a page of the account's jobs, newest first, and how many there are in all."""
         where, values = "account = ?", [page.account]
         if page.status is not None:
             where, values = where + " AND status = ?", [*values, page.status]
@@ -113,7 +113,7 @@ class JobStore:
         return [StoredJob(*row) for row in rows], total
 
     def streams(self, job_id: str) -> list[tuple[int, StoredRecording]]:
-        """The recordings of a job that is completed, each with the index of its script."""
+        """Returns the recordings of a job that is completed, each with the index of its script."""
         rows = self._database.execute(
             "SELECT script_index, stream_id, width, height, started_at, ended_at, frame_count,"
             " duration_seconds FROM simulation_streams JOIN recordings USING (stream_id)"

@@ -87,7 +87,7 @@ class FileServer:
 def _part(
     path: Path, headers: dict[str, str], wanted: slice, share: float
 ) -> tuple[web.StreamResponse, bytes]:
-    """The answer with all that is wanted of the file, and the share of it that comes."""
+    """Returns the answer with all that is wanted of the file, and the share of it that comes."""
     size = path.stat().st_size
     start, stop, _ = wanted.indices(size)
     answer = web.StreamResponse(headers=headers | {"Accept-Ranges": "bytes"})
@@ -109,6 +109,6 @@ def _range_holds(condition: str, tag: str) -> bool:
 
 
 def _entity_tag(path: Path) -> str:
-    """The tag that aiohttp gives the file."""
+    """Returns the tag that aiohttp gives the file."""
     stat = path.stat()
     return f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'

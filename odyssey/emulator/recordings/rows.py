@@ -38,5 +38,5 @@ class StoredJob:
 
 
 def timestamp() -> str:
-    """The time now as it stands in the index: ISO 8601, UTC, sorting as text."""
+    """Returns the time now as it stands in the index: ISO 8601, UTC, sorting as text."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

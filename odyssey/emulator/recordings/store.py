@@ -102,7 +102,7 @@ class Store:
             raise sqlite3.DatabaseError(found)
 
     def _problem(self, exc: sqlite3.Error) -> str:
-        """Why the index can't be opened, and what to do."""
+        """Returns why the index can't be opened, and what to do."""
         code = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return f"the index in {self._folder} can't be opened; is another emulator using it?"
@@ -146,7 +146,7 @@ class Store:
         self._database.execute("DELETE FROM recordings WHERE stream_id = ?", (stream_id,))
 
     def get(self, account: str, stream_id: str) -> StoredRecording | None:
-        """The recording, or None when it is unknown, another account's or not ready."""
+        """Returns the recording, or None when it is unknown, another account's or not ready."""
         row = self._database.execute(
             _FINISHED + " AND stream_id = ?", (account, stream_id)
         ).fetchone()

@@ -143,7 +143,7 @@ class Api:
         return web.json_response({})
 
     def account(self, request: web.Request) -> str:
-        """The account whose token the request has.
+        """Returns the account whose token the request has.
 
         Raises:
             RefusedError: It has no valid one (401).
@@ -164,7 +164,7 @@ class Api:
             raise usage_refusal("MONTHLY_LIMIT_REACHED", details)
 
     def recording_fields(self, request: web.Request, recording: StoredRecording) -> dict[str, Any]:
-        """The recording as the API shows it, with URLs signed now."""
+        """Returns the recording as the API shows it, with URLs signed now."""
         return {
             "stream_id": recording.stream_id,
             **self._urls(request, recording),
@@ -189,7 +189,7 @@ def origin(request: web.Request) -> str:
 
 
 def number_of(request: web.Request, name: str, default: int, *, least: int, most: int) -> int:
-    """A whole number of the query.
+    """Reads a whole number from the query.
 
     Raises:
         RefusedError: It is none, or beyond the limits (422).

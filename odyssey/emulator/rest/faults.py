@@ -76,7 +76,7 @@ class FaultApi:
 
 
 def _name_of(request: web.Request) -> str:
-    """The fault that the request is for.
+    """Returns the name of the fault that the request is for.
 
     Raises:
         RefusedError: There is none of the name (404).

@@ -18,7 +18,7 @@ class IceServerList:
         self._silent: socket.socket | None = None  # takes what comes and is never read
 
     def listed(self) -> list[dict[str, Any]]:
-        """The servers, as JSON."""
+        """Returns the servers, as JSON."""
         given = self._faults.find(IceServers)
         servers = [dict(server) for server in given.servers] if given else []
         for fault in self._faults.active:

@@ -50,7 +50,7 @@ def guard(faults: Faults) -> Any:
 
 
 async def _injected(request: web.Request, faults: Faults) -> web.StreamResponse | None:
-    """The answer of a fault, or None when the handler may answer."""
+    """Returns the answer of a fault, or None when the handler may answer."""
     method, path = request.method, request.path
     if path.startswith(_OWN_PATHS):
         return None

@@ -81,16 +81,16 @@ class Simulations:
         return job
 
     async def minutes_until(self, job_id: str) -> float:
-        """An estimate of when a job begins."""
+        """Returns an estimate of when a job begins."""
         ahead = await self._archive.jobs(lambda jobs: jobs.ahead_of(job_id))
         return round(ahead * _MINUTES_EACH, 1)
 
     async def get(self, job_id: str) -> StoredJob | None:
-        """The job, whoever's it is."""
+        """Returns the job, whoever's it is."""
         return await self._archive.jobs(lambda jobs: jobs.get(job_id))
 
     async def streams(self, job_id: str) -> list[tuple[int, StoredRecording]]:
-        """The recordings of a completed job, each with the index of its script."""
+        """Returns the recordings of a completed job, each with the index of its script."""
         return await self._archive.jobs(lambda jobs: jobs.streams(job_id))
 
     async def page(self, page: Page) -> tuple[list[StoredJob], int]:

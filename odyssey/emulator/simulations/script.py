@@ -167,7 +167,7 @@ class SimulationRequest:
         return cls(**json.loads(text))
 
     def read(self, longest_ms: float, *, images: bool) -> list[Script]:
-        """The scripts that came with the request, checked.
+        """Checks and returns the scripts of the request.
 
         Args:
             longest_ms: The length that a video may have.
@@ -186,7 +186,7 @@ class SimulationRequest:
         return scripts
 
     def with_script(self, script: Any) -> SimulationRequest:
-        """The same with the script that was at `script_url`."""
+        """Returns the same request with the script from `script_url`."""
         return attrs.evolve(self, scripts=[script], script_url=None)
 
 

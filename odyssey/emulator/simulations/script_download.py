@@ -18,7 +18,7 @@ _REDIRECTS = 5
 
 
 async def download_script(url: str) -> Any:
-    """The JSON at `url`.
+    """Downloads the JSON at `url`.
 
     Raises:
         ScriptError: There is none, or it is too large or too slow.
