@@ -55,7 +55,7 @@ class Offer:
 
 @attrs.frozen
 class RemoteCandidate:
-    """`candidate` is empty at the end of candidates."""
+    """An ICE candidate; `candidate` is empty at the end of candidates."""
 
     candidate: str
     sdp_mid: str | None
@@ -162,7 +162,7 @@ def answer(sdp: str) -> str:
 
 
 def ice_candidate(candidate: str, sdp_mid: str | None, sdp_mline_index: int) -> str:
-    """`candidate` is empty at the end of candidates."""
+    """Writes an ICE candidate, empty at the end of candidates."""
     return json.dumps(
         {
             "type": "ice_candidate",

@@ -1,4 +1,4 @@
-"""Which call a reply answers. The service's messages carry no id, so the order decides."""
+"""Matches replies with calls, by their order, as the service's messages carry no id."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ class Request(enum.Enum):
 
 @attrs.define(eq=False)
 class Sent(Generic[W]):
-    """A request whose reply has not come. `waiter` is None once its call timed out or failed:
-    the entry then only keeps its place, so that a late reply isn't taken for the next call's.
+    """A request whose reply has not come.
+
+    `waiter` is None once its call timed out or failed. The entry then only keeps its place, so that
+    a late reply isn't taken for the next call's.
     """
 
     request: Request
@@ -30,7 +32,7 @@ class Sent(Generic[W]):
 
 
 class PendingReplies(Generic[W]):
-    """The line of requests that were sent, oldest first. `W` is whatever the caller waits with."""
+    """The queue of requests that were sent, oldest first. `W` is what the caller waits with."""
 
     def __init__(self) -> None:
         self._line: list[Sent[W]] = []
@@ -45,28 +47,28 @@ class PendingReplies(Generic[W]):
     def sent(
         self, request: Request, prompt: str | None, waiter: W | None, stream_id: str | None = None
     ) -> Sent[W]:
-        """Takes a place in the line; called before the message goes out."""
+        """Adds a request to the queue; called before its message is sent."""
         entry = Sent(request, prompt, waiter, stream_id)
         self._line.append(entry)
         return entry
 
     def withdraw(self, entry: Sent[W]) -> None:
-        """The message did not go out: no reply will come."""
+        """Removes a request whose message was not sent, so that no reply will come."""
         if entry in self._line:
             self._line.remove(entry)
 
     def abandon(self, entry: Sent[W], *, unwanted: bool = False) -> None:
-        """The call gave up; its place stays."""
+        """Notes that a call gave up; its place in the queue stays."""
         entry.waiter = None
         entry.unwanted = unwanted
 
     def started(self, applied_prompt: str | None = None) -> Sent[W] | None:
-        """The start that a `stream_started` answers: one with this prompt; else (the service
-        rewrote the prompt, or doesn't tell it) one that waits; else one that gave up.
+        """Returns the start that a `stream_started` answers.
 
-        A new stream forgets which starts and prompts before it were left unanswered, so that one
-        lost reply can't shift the answers of every later stream. An end's place stays: its late
-        reply must not be taken for the new stream's end.
+        That is one with this prompt; otherwise (the service rewrote the prompt, or doesn't tell it)
+        one that waits; otherwise one that gave up. Unanswered starts and prompts before it are
+        forgotten, so that one lost reply can't shift the answers of every later stream. An end's
+        place stays: its late reply must not be taken for the new stream's end.
         """
         starts = [s for s in self._line if s.request is Request.START]
         waiting = [s for s in starts if s.waiter is not None]
@@ -77,8 +79,9 @@ class PendingReplies(Generic[W]):
         return self._answered(entry)
 
     def ended(self) -> Sent[W] | None:
-        """The end that a `stream_ended` answers, one that is waited for first; None where the
-        service ended the stream. What was left unanswered before it, is over with it.
+        """Returns the end that a `stream_ended` answers; None if the service ended the stream.
+
+        One that is waited for comes first. Unanswered requests before it are over with the stream.
         """
         waiting = (s for s in self._line if s.request is Request.END and s.waiter is not None)
         entry = next(waiting, None) or self._oldest(Request.END)
@@ -87,15 +90,19 @@ class PendingReplies(Generic[W]):
         return self._answered(entry)
 
     def acknowledged(self, prompt: str) -> Sent[W] | None:
-        """The interaction that an `update_acknowledged` answers: the oldest waiting one with this
-        prompt; else (the service rewrote the prompt) the oldest one sent, waiting or not.
+        """Returns the interaction that an `update_acknowledged` answers.
+
+        That is the oldest waiting one with this prompt; otherwise (the service rewrote the prompt)
+        the oldest one, waiting or not.
         """
         same = self._same_prompt(Request.INTERACT, prompt)
         return self._answered(same or self._oldest(Request.INTERACT))
 
     def refused(self) -> list[W]:
-        """Everybody whom an error fails: all who wait; their places go. Where nobody waits it is
-        the late reply to a call that gave up: the oldest of those places goes.
+        """Removes and returns all waiters, as an error fails them all.
+
+        If nobody waits, the error is the late reply to a call that gave up, and the oldest of those
+        places is removed.
         """
         waiters = [s.waiter for s in self._line if s.waiter is not None]
         kept = [s for s in self._line if s.waiter is None]
@@ -103,13 +110,13 @@ class PendingReplies(Generic[W]):
         return waiters
 
     def interactions(self) -> list[W]:
-        """The stream is over: everybody who waits for an acknowledgement. Those places go."""
+        """Removes all interactions at the end of the stream; returns those who wait for one."""
         over = [s for s in self._line if s.request is Request.INTERACT]
         self._line = [s for s in self._line if s.request is not Request.INTERACT]
         return [s.waiter for s in over if s.waiter is not None]
 
     def close(self) -> list[W]:
-        """No reply will come any more: everybody who waits."""
+        """Empties the queue, as no reply will come any more; returns all waiters."""
         waiters = [s.waiter for s in self._line if s.waiter is not None]
         self._line.clear()
         return waiters

@@ -34,5 +34,5 @@ class Need(enum.Enum):
 
 
 def describe_missing(missing: set[Need]) -> str:
-    """For a message: what was not there, in the order in which it comes about."""
+    """Lists the missing parts for a message, in the order in which they usually come."""
     return ", ".join(need.value for need in Need if need in missing)

@@ -58,17 +58,17 @@ class LossState(enum.Enum):
 
 
 class FrameAssembler:
-    """Gives a frame out with its last packet, which carries the marker bit.
+    """Assembles frames from packets; a frame is complete with its marker packet.
 
-    aiortc's own buffer waits for the first packet of the next frame: a frame's time late, and the
-    last picture never comes. A change of timestamp ends a frame too, for senders that don't set the
-    bit. After a hole nothing is handed on until it is repaired or a key frame is there, so that no
-    damaged picture is shown; likewise at the start.
+    aiortc's own buffer waits for the first packet of the next frame, which is one frame later, and
+    never comes after the last one. A change of timestamp also ends a frame, for senders that don't
+    set the marker bit. At the start, and after a gap, nothing is handed on until there is a key
+    frame or the gap is repaired, so that no damaged picture is shown.
     """
 
     def __init__(self) -> None:
         self.flow = LossState.LOST
-        #: The packets that the last one came before: to be asked for at once, as sequence numbers.
+        #: The sequence numbers that the last packet skipped, to be requested at once.
         self.gap: tuple[int, ...] = ()
         self._packets: dict[int, Packet] = {}  # by sequence number, unwrapped
         self._source: int | None = None
@@ -100,7 +100,7 @@ class FrameAssembler:
         return frames
 
     def check(self, now: float) -> FeedbackRequest:
-        """To be called every `NACK_INTERVAL` while the flow isn't steady."""
+        """Returns what to request; called every `NACK_INTERVAL` while the flow isn't steady."""
         if self._since is None:
             return FeedbackRequest()
         if now - self._since >= GIVE_UP_AFTER:
@@ -109,7 +109,7 @@ class FrameAssembler:
         return FeedbackRequest(self._missing(), self._wants_key_frame(now))
 
     def require_key_frame(self, now: float) -> None:
-        """The decoder has lost the thread: nothing is of use before a key frame."""
+        """Drops everything up to the next key frame, as the decoder can't use it."""
         self.flow = LossState.LOST
         self._since = now
         self._asked_at = None
@@ -201,7 +201,7 @@ class FrameAssembler:
         return tuple(n & 0xFFFF for n in holes)
 
     def _give_up(self) -> None:
-        """Goes on with whatever comes next."""
+        """Goes on with the next frame there is, complete or not."""
         if self._highest > self._scanned and not self._jump(key=True) and not self._jump(key=False):
             self._drop_before(self._highest + 1)
         self._settle()
@@ -220,9 +220,9 @@ class FrameAssembler:
         self._next = self._scanned = number
 
     def _frames_behind(self) -> Iterator[tuple[int, int]]:
-        """First packets and ends of the complete frames behind the first hole.
+        """Yields the first packet and the end of each complete frame after the first hole.
 
-        A frame begins where the one before it ends: without that packet one can't tell.
+        A frame begins where the one before it ends, so the packet before it has to be there.
         """
         start: int | None = None
         for number in range(self._scanned + 1, self._highest + 1):

@@ -86,7 +86,7 @@ class Connection:
     # Connecting.
 
     async def authenticate(self) -> None:
-        """The REST API is being asked for a session, by the caller's thread.
+        """Sets the status while the caller's thread requests a session from the REST API.
 
         Raises:
             OdysseyConnectionError: `close` came first.
@@ -235,10 +235,10 @@ class Connection:
             missing = self._peer.missing()
         return missing if self._offered else missing | {Need.OFFER}
 
-    # What the peer reports (PeerListener).
+    # Called by the peer (PeerListener).
 
     def frame_decoded(self, frame: av.VideoFrame, arrived_at: float) -> None:
-        """On the decoder's thread, which alone counts the frames."""
+        """Hands a frame on; called on the decoder's thread, the only one that counts frames."""
         index = self.frames_received
         self.frames_received += 1
         stream_id, prompt = self.conversation.shown_by(arrived_at)
@@ -297,7 +297,7 @@ class Connection:
             )
 
     def _lose(self, error: OdysseyError, *, final: bool) -> None:
-        """The connection can't go on: while connecting, this try has failed."""
+        """Ends the connection, or while connecting, the present try."""
         if self.status is ConnectionStatus.CONNECTED:
             self._fail(error)
         elif self._ready is not None and self._refused is None:
@@ -310,7 +310,7 @@ class Connection:
             self._finish(ConnectionStatus.FAILED, self.conversation.verdict or error)
 
     async def abort(self, error: OdysseyError | None) -> None:
-        """Connecting failed with `error`, or was interrupted (None): cleans up whole."""
+        """Cleans up after connecting failed with `error`, or was interrupted (None)."""
         status = ConnectionStatus.DISCONNECTED if error is None else ConnectionStatus.FAILED
         self._finish(status, error)
         await self._wait_torn_down()
@@ -326,7 +326,7 @@ class Connection:
             self._set_status(ConnectionStatus.DISCONNECTED)
 
     def _finish(self, status: ConnectionStatus, error: OdysseyError | None) -> None:
-        """The one way in which a connection ends, connected or not yet. Once."""
+        """Ends the connection, ready or not. All ends come here; only the first one counts."""
         if self._teardown is not None:
             return
         was_up = self.status is ConnectionStatus.CONNECTED

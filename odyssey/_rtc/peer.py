@@ -112,8 +112,9 @@ class Peer:
         return None if self._video is None else self._video.heard_at
 
     async def answer(self, offer: str) -> str:
-        """Takes the service's offer; returns the SDP that answers it, with the candidates of this
-        machine. What STUN servers say of it comes from `late_candidates`.
+        """Takes the service's offer; returns the answer's SDP with this machine's candidates.
+
+        Candidates from STUN servers come from `late_candidates`.
 
         Raises:
             ValueError: The offer can't be understood.
@@ -256,7 +257,7 @@ class Peer:
 
 
 def usable_servers(servers: Sequence[IceServerLike]) -> list[RTCIceServer]:
-    """As aiortc wants them, without addresses that it would refuse."""
+    """Converts ICE servers for aiortc, and leaves out addresses that it would refuse."""
     usable = []
     for server in servers:
         urls = []
@@ -271,7 +272,7 @@ def usable_servers(servers: Sequence[IceServerLike]) -> list[RTCIceServer]:
 
 
 class _Credential(str):
-    """What aiortc is to be given, a str, with a repr that shows nothing of it."""
+    """A str for aiortc whose repr doesn't show it."""
 
     __slots__ = ()
 

@@ -50,8 +50,9 @@ def bound_gathering(pc: RTCPeerConnection, *, trickle: bool = False) -> None:
 
 
 async def stop_gathering(pc: RTCPeerConnection) -> None:
-    """Called before `pc.close()`, which doesn't know of sockets that are still being opened: they
-    would stay open for ever.
+    """Waits for sockets that are being opened; called before `pc.close()`.
+
+    `pc.close()` doesn't know of them, so they would stay open for ever.
     """
     for agent in _agents(pc):
         gathering = getattr(agent, "get_component_candidates", None)

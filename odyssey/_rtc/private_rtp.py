@@ -144,7 +144,7 @@ def receivable(sdp: str) -> str:
 
 
 def keep_time(pc: RTCPeerConnection, track: MediaStreamTrack) -> None:
-    """Has what is received of `track` counted on the monotonic clock.
+    """Measures what is received of `track` on the monotonic clock instead of the wall clock.
 
     Called in the `track` handler, before `shorten_path`.
     """
@@ -158,7 +158,7 @@ def keep_time(pc: RTCPeerConnection, track: MediaStreamTrack) -> None:
 
 
 def keep_time_of_channels(pc: RTCPeerConnection) -> None:
-    """The same for the data channels. Called when the other end has been described."""
+    """Does the same for the data channels. Called when the remote description has been set."""
     if not window.IS_OPEN or pc.sctp is None:
         return
     take = getattr(pc.sctp, _TAKE_ROUND_TRIP, None)

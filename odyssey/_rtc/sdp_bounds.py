@@ -1,4 +1,4 @@
-"""How large a session description and its candidates may be.
+"""Bounds on the size of a session description and its candidates.
 
 aiortc reads them on the loop's thread: for as long as that takes, nothing else happens there, and
 no deadline is kept. Within these bounds it takes some tens of milliseconds.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-#: Characters of a description. That of a service has about 3,000.
+#: Characters of a description; the service's have about 3,000.
 MOST_TEXT = 128 * 1024
-#: Media sections. That of a service has two or three.
+#: Media sections; the service's descriptions have two or three.
 MOST_SECTIONS = 32
-#: Candidates, in a description, and in messages of their own.
+#: Candidates in a description, and in messages of their own.
 MOST_CANDIDATES = 256
 #: Characters of a candidate.
 MOST_CANDIDATE_TEXT = 1024
@@ -22,7 +22,7 @@ _CANDIDATE = re.compile(r"^a=candidate:", re.MULTILINE)
 
 
 def excess(sdp: str) -> str | None:
-    """In what a description is too large, in words; None where it is not."""
+    """Returns in words how a description exceeds the bounds; None if it doesn't."""
     if len(sdp) > MOST_TEXT:
         return f"it has {len(sdp)} characters, where at most {MOST_TEXT} are taken"
     for pattern, most, what in (

@@ -229,7 +229,7 @@ def _refused(error: OdysseyError, cause: BaseException, *, final: bool) -> Refus
 
 
 def _refused_with(status: int, cause: BaseException) -> Refused:
-    """The server answered the handshake with this HTTP status."""
+    """Returns the refusal for a handshake that was answered with this HTTP status."""
     if status in (401, 403):
         error: OdysseyError = OdysseyAuthError(
             f"the signaling server refused the session token (HTTP {status}); it may have expired: "

@@ -88,7 +88,7 @@ class Spectator:
 
         Raises:
             OdysseyServerError: The answer is none that can be used.
-            OdysseyConnectionError: No connection came about.
+            OdysseyConnectionError: No connection was established.
         """
         assert self._pc is not None
         assert self._ready is not None
@@ -154,13 +154,13 @@ class Spectator:
             self._end_soon()
 
     def _deliver(self, frame: av.VideoFrame, _arrived_at: float) -> None:
-        """On the decoder's thread."""
+        """Hands a frame on; called on the decoder's thread."""
         index = self._frames_received
         self._frames_received += 1
         self._listener.frame(live_frame(frame, index))
 
     async def _ask_for_key_frame(self) -> None:
-        """On joining, and again until a picture came: the stream's next one may be far away."""
+        """Requests a key frame until a picture comes, as the next regular one may be far away."""
         assert self._pc is not None
         assert self._track is not None
         while True:
@@ -178,7 +178,7 @@ class Spectator:
         self._end_soon(f"an unexpected {type(exc).__name__}", exc)
 
     def _end_soon(self, failure: str | None = None, cause: Exception | None = None) -> None:
-        """The stream ended, or the connection was lost. Once; what is decoded yet comes first."""
+        """Ends after `GRACE`, so that decoded frames come first. Only the first call counts."""
         assert self._pc is not None
         if not self._ended and not self._ending:
             self._ending = True
@@ -195,7 +195,7 @@ class Spectator:
         self._ended = True
         if not self._ready.done():
             self._ready.set_exception(
-                self._error("no media connection to the stream came about")
+                self._error("no media connection to the stream was established")
                 if self._failure is not None
                 else self._error("the stream ended before the connection was ready")
             )
@@ -217,11 +217,13 @@ class Spectator:
 
 
 def without_rejected(answer: str, offer: str) -> str:
-    """The answer as aiortc takes it: a section that is rejected whole (port 0, no transport), as
-    audio is where there is none, is put as an inactive one on the transport of the others.
+    """Returns the answer in a form that aiortc accepts.
+
+    A rejected section (port 0, no transport), such as audio that the stream lacks, becomes an
+    inactive one on the transport of the others.
 
     Raises:
-        ValueError, IndexError: It can't be read.
+        ValueError, IndexError: The answer can't be read.
     """
     description, offered = SessionDescription.parse(answer), SessionDescription.parse(offer)
     rejected = [m for m in description.media if m.port == 0 and not _has_transport(m)]

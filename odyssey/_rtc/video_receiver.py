@@ -1,4 +1,4 @@
-"""The way from a video track to decoded pictures."""
+"""Receives a video track as decoded pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class VideoReceiver:
-    """Decodes one track, on a thread of its own where aiortc can be hooked into; else as it does.
+    """Decodes one track, on a thread of its own if aiortc's version is known; else through aiortc.
 
     Made in the `track` handler, before anything is received; used on the media thread.
 
@@ -32,10 +32,10 @@ class VideoReceiver:
         deliver: Gets each picture and when it arrived (`time.monotonic()`), on the decoder's
             thread.
         ended: Called on the media thread when the track has ended.
-        failed: Called on the media thread with what a task of it raised.
+        failed: Called on the media thread with the exception of a task.
 
     Attributes:
-        heard_at: `time.monotonic()` seconds when something of it last came, or None.
+        heard_at: When the last packet came, in `time.monotonic()` seconds, or None.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class VideoReceiver:
             self._tasks.spawn(self._receive(track, deliver))
 
     def _assemble(self, packet: Packet) -> EncodedFrame | None:
-        """Takes a packet; the frame that is complete with it, with those that follow."""
+        """Takes a packet; returns the frame that it completes, with those that follow it."""
         assembler = self._assembler
         self._source = packet.ssrc
         self.heard_at = time.monotonic()
@@ -78,7 +78,7 @@ class VideoReceiver:
         return frames[0]
 
     def _take(self, codec: Codec, packet: Packet) -> None:
-        """Takes a packet that did not come through aiortc."""
+        """Takes a packet that came on the short path."""
         frame = self._assemble(packet)
         if frame is not None and self._decoder is not None:
             self._decoder.put((codec, frame))
@@ -94,7 +94,7 @@ class VideoReceiver:
     async def _receive(
         self, track: MediaStreamTrack, deliver: Callable[[av.VideoFrame, float], None]
     ) -> None:
-        """The way that aiortc has."""
+        """Receives frames from aiortc's track, on the plain path."""
 
         def hear(frame: av.VideoFrame) -> None:
             self.heard_at = time.monotonic()
@@ -113,7 +113,7 @@ class VideoReceiver:
         self._timer = asyncio.get_running_loop().call_later(NACK_INTERVAL, check)
 
     def _check(self) -> None:
-        """Asks for what is missing; again, as long as something is."""
+        """Requests what is missing, and again as long as something is."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -127,7 +127,7 @@ class VideoReceiver:
 
 
 async def drain(track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]) -> None:
-    """Takes what the track has until it ends; always, as aiortc's queue behind it has no bound."""
+    """Takes all frames of a track until it ends, as aiortc's queue behind it has no bound."""
     with contextlib.suppress(MediaStreamError):
         while True:
             frame = await track.recv()
