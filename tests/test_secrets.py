@@ -278,7 +278,6 @@ def test_nothing_is_seen_on_the_command_line(
     """But for the addresses of files, where those are what was asked for."""
     monkeypatch.setenv("ODYSSEY_API_KEY", emulator.api_key)
     monkeypatch.setenv("ODYSSEY_API_URL", emulator.url)
-    assert run_command(["doctor"]) == 0
     assert run_command(["doctor", "--json"]) == 0
     assert run_command(["stream", "A cat", "--seconds", "0.4"]) == 0
     with Odyssey() as client:
@@ -484,10 +483,11 @@ def sockets(talk: Callable[[ServerConnection], object]) -> Iterator[str]:
 
 @pytest.mark.parametrize("status", [401, 404, 503])
 def test_nothing_is_seen_of_a_socket_that_is_refused(
-    client: Odyssey, emulator: Emulator, shown: Shown, nothing_is_seen: Check, status: int
+    emulator: Emulator, shown: Shown, nothing_is_seen: Check, status: int
 ) -> None:
     emulator.faults.inject(faults.SocketRefused(status=status))
-    shown.fails(lambda: client.connect(timeout=2))
+    with Odyssey(emulator.api_key, api_url=emulator.url, debug=True, advanced=ONCE) as client:
+        shown.fails(client.connect)
     nothing_is_seen()
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from odyssey._live.live_client import LiveClient
 from odyssey._live.preview import Preview
-from odyssey.errors import OdysseyError, OdysseyStreamError
+from odyssey.errors import OdysseyError, OdysseyStreamError, printable
 from odyssey.frames.frame import VideoFrame
 from odyssey.frames.live_stream import LiveStream
 from odyssey.frames.queue import FrameQueue
@@ -156,7 +156,7 @@ class Stream:
     def __repr__(self) -> str:
         if self._started is None:
             return "<Stream not started>"
-        return f"<Stream {self._started.id} {'active' if self.is_active else 'over'}>"
+        return printable(f"<Stream {self._started.id} {'active' if self.is_active else 'over'}>")
 
     def _require_started(self) -> LiveStream:
         if self._started is None:

@@ -317,11 +317,12 @@ class _StatusBar:
         self._bar: Any = None
         if shown:
             self._bar = progress_bar(f"simulation {job_id}", bar_format="{desc} [{elapsed}]")
-        self._job_id = printable(job_id)
+        self._job_id = job_id
 
     def show(self, status: SimulationJobStatus) -> None:
         if self._bar is not None:
-            self._bar.set_description_str(f"simulation {self._job_id}: {status.value}")
+            said = printable(f"simulation {self._job_id}: {status.value}")
+            self._bar.set_description_str(said)
 
     def __enter__(self) -> _StatusBar:
         return self
