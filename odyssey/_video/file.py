@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from odyssey._logging import scrub
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from odyssey._video.decoding import VideoPacket
 
 # No protocol is allowed, so that a playlist, which names other files, can't have them opened.
-_OPTIONS = {"protocol_whitelist": "none", "max_streams": str(MOST_TRACKS)}
+_OPTIONS = {"protocol_whitelist": "none"}
+# Its tables say nearly all: so many bytes of frames are read beforehand to find out the rest.
+_MP4_OPTIONS = {"probesize": str(1 << 17), "max_streams": str(MOST_TRACKS)}
 # So many frames are decoded rather than skipped: seeking costs about as much.
 _NOT_WORTH_IT = 4
 
@@ -57,11 +60,13 @@ class VideoFile:
         self._file = GuardedFile(file, name, timeout)
         if self._file.size == 0:
             raise OdysseyError(f"{name} is empty: there is no frame in it")
-        check_claims(self._file, name)
+        options = _OPTIONS | _bounded()
+        if check_claims(self._file, name):
+            options |= _MP4_OPTIONS
         self._file.begin(anew=True)
         with self._translated():
             self._container: InputContainer = av.open(
-                self._file, "r", format=format, options=_OPTIONS | _bounded()
+                self._file, "r", format=format, options=options, metadata_errors="replace"
             )
         self._file.forget()
         try:
@@ -125,7 +130,9 @@ class VideoFile:
             raise OdysseyError(f"{self._name} has no video in it")
         stream = self._container.streams.video[0]
         # One thread takes the least CPU time a frame, and decodes nothing in advance.
-        context = stream.codec_context
+        context: VideoCodecContext | None = stream.codec_context
+        if context is None:  # PyAV's types don't say so
+            raise OdysseyError(f"{self._name} can't be decoded: its video is of an unknown kind")
         context.thread_count = 1
         context.options = _bounded()
         if context.width * context.height > MOST_PIXELS:

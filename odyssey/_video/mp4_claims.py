@@ -15,7 +15,7 @@ from odyssey.errors import OdysseyError
 
 #: Frames of a file's videos: eleven hours at 24 a second.
 MOST_FRAMES = 1_000_000
-MOST_TRACKS = 100
+MOST_TRACKS = 32
 #: Frames times entries of edit lists: each entry can show all frames once more.
 MOST_EDITED = 4 * MOST_FRAMES
 #: Bytes of all that is neither media nor padding, and boxes on the uppermost level.
@@ -26,21 +26,24 @@ MOST_BOXES = 200_000
 _PASSED_OVER = frozenset({b"mdat", b"free", b"skip", b"wide", b"uuid"})
 _BEGINNINGS = _PASSED_OVER | {b"ftyp", b"moov", b"moof", b"styp", b"sidx", b"pnot", b"udta"}
 _HIDDEN = frozenset({b"moov", b"cmov"})
-_TABLE = re.compile(rb"stsz|stz2|stts|ctts|elst|trun|cmov|trak")
+_TABLE = re.compile(rb"stsz|stz2|stts|ctts|elst|trun|cmov|sidx")
 _SOUND = re.compile(rb"hdlr.{8}soun", re.DOTALL)
 
 
-def check_claims(file: GuardedFile, name: str) -> None:
+def check_claims(file: GuardedFile, name: str) -> bool:
     """Refuses an MP4 that claims more than can be in it; leaves other files alone.
 
     What was read is kept for libav, so that nothing is fetched twice.
+
+    Returns:
+        Whether it is an MP4.
 
     Raises:
         OdysseyError: it claims more frames than it has bytes, or more than the bounds above.
         OdysseyTimeoutError: the time was over; and whatever reading raises.
     """
     if file.look(4, 4) not in _BEGINNINGS:
-        return
+        return False
     claims = _Claims(file.size)
     at = boxes = kept = 0
     while at + 8 <= file.size and claims.problem is None:
@@ -63,6 +66,7 @@ def check_claims(file: GuardedFile, name: str) -> None:
     problem = claims.problem or claims.total_problem()
     if problem is not None:
         raise OdysseyError(f"{name} is broken: {problem}")
+    return True
 
 
 def _parsed(header: bytes, left: int) -> tuple[int, bytes, bytes]:
@@ -82,6 +86,7 @@ class _Claims:
         self._frames = 0  # of videos
         self._times = self._shifts = self._samples = 0  # of all tracks
         self._edits = self._tracks = 0
+        self._has_table = self._has_fragment_index = False
         self.problem: str | None = None
 
     def add(self, boxes: bytes) -> None:
@@ -99,6 +104,7 @@ class _Claims:
                 at += 8  # its length in 64 bits is between
             if kind in (b"stsz", b"stz2"):
                 samples += _number(boxes, at + 8)
+                self._has_table |= samples > 0
             elif kind == b"stts":
                 counts, each = _pairs(boxes, at)
                 times += counts
@@ -109,6 +115,8 @@ class _Claims:
                 samples += _number(boxes, at + 4)
             elif kind == b"elst":
                 self._edits += max(0, _number(boxes, at + 4) - 1)
+            elif kind == b"sidx":
+                self._has_fragment_index = True
             elif kind == b"cmov":
                 self.problem = "its table of contents is compressed"
         if by_chunk:
@@ -129,6 +137,9 @@ class _Claims:
             return f"it claims {self._edits:,} cuts of {most:,} frames"
         if self._tracks > MOST_TRACKS:
             return f"it has {self._tracks:,} tracks, more than {MOST_TRACKS}"
+        if self._has_table and self._has_fragment_index:
+            # Seeking, which needs the table, would go wherever the other index says.
+            return "it has both a table of frames and an index of fragments"
         return None
 
 

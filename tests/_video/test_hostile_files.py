@@ -67,15 +67,28 @@ def test_more_frames_than_bytes(name: str) -> None:
 @pytest.mark.parametrize(
     ("claims", "said"),
     [
-        (Claims(tracks=101), "101 tracks, more than 100"),
+        (Claims(tracks=33), "33 tracks, more than 32"),
         (Claims(tail=box("free", u32(16) + b"moov")), "hidden"),
         (Claims(moov=COMPRESSED), "compressed"),
+        (Claims(tail=full("sidx", u32(1, 24000, 0, 8, 0))), "both a table of frames and an index"),
         (Claims(tail=box("moov", COMPRESSED)), "compressed"),
     ],
 )
 def test_other_claims(claims: Claims, said: str) -> None:
     with pytest.raises(OdysseyError, match=f"cat.mp4 is broken: .*{said}"):
         VideoFile(io.BytesIO(hostile_mp4(claims)), "cat.mp4", "mp4")
+
+
+def test_a_kind_of_video_that_nobody_knows() -> None:
+    with pytest.raises(OdysseyError, match=r"cat\.mp4 can't be decoded: .* unknown kind"):
+        VideoFile(io.BytesIO(hostile_mp4(Claims(codec="none"))), "cat.mp4", "mp4")
+
+
+def test_texts_in_it_that_are_none(tmp_path: Path) -> None:
+    data = make_video(tmp_path / "cat.mp4", Making(count=2)).read_bytes()
+    assert b"Lavf" in data
+    with VideoFile(io.BytesIO(data.replace(b"Lavf", b"\xff\xfe\x80f")), "cat.mp4") as video:
+        assert len(list(video.frames(0, None, 1))) == 2
 
 
 @pytest.mark.parametrize(
@@ -107,7 +120,7 @@ def test_bounds_whatever_the_size(
         # The words within what is passed over are no tables.
         Claims(media=b"stsz" + bytes(4) + u32(1, MANY) + bytes(99)),
         Claims(tail=box("free", bytes(9), full("stsz", u32(1, MANY)))),
-        attrs.evolve(FRAGMENTED, tail=fragment(100)),
+        attrs.evolve(FRAGMENTED, tail=full("sidx", u32(1, 24000, 0, 0, 0)) + fragment(100)),
     ],
 )
 def test_what_may_be_is_left_to_libav(claims: Claims) -> None:
