@@ -31,6 +31,9 @@ _open: weakref.WeakSet[Closable] = weakref.WeakSet()
 def close_at_exit(thing: Closable) -> None:
     """Has `thing` closed when the program ends, if it is still there; `close` is idempotent."""
     _open.add(thing)
+    # Last in, first out: closed before what it talks to, which may be an emulator of this program.
+    atexit.unregister(_close_all)
+    atexit.register(_close_all)
 
 
 def close_dropped(close: Callable[[], None], unclosed: str | None, source: object) -> None:
@@ -48,7 +51,6 @@ def close_dropped(close: Callable[[], None], unclosed: str | None, source: objec
         warnings.warn(said, ResourceWarning, stacklevel=3, source=source)
 
 
-@atexit.register
 def _close_all() -> None:
     """Closes all, bounded: the service is told, so that its sessions don't go on.
 

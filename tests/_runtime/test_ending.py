@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -208,3 +210,32 @@ def test_fault_a_frozen_service_holds_up_all_at_once_where_no_thread_starts(
         code, stderr = program.ended()
     assert (code, stderr) == (0, "")
     assert seconds < 1.5
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from odyssey import Odyssey; Odyssey; from odyssey.emulator import Emulator",
+        "from odyssey.emulator import Emulator; from odyssey import Odyssey",
+    ],
+    ids=["client first", "emulator first"],
+)
+def test_clients_are_closed_before_an_emulator_of_the_same_program(
+    tmp_path: Path, imports: str
+) -> None:
+    done = run(
+        f"""
+        import sys; {imports}
+        emulator = Emulator(sys.argv[1])
+        emulator.start()
+        client = Odyssey(emulator.api_key, api_url=emulator.url, timeout=15).connect()
+        client.start_stream("A cat")
+        client.frames.get()
+        """,
+        None,
+        str(tmp_path),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (log,) = tmp_path.rglob("events.jsonl")
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert last["type"] == "end", last

@@ -322,7 +322,7 @@ import os, sys, time, warnings
 warnings.simplefilter("ignore")  # Python warns of threads in a process that forks
 from odyssey import OdysseyError
 from odyssey._runtime.deadline import Deadline
-from odyssey._runtime.portal import CLEAN_UP, Portal
+from odyssey._runtime.portal import Portal
 
 async def work():
     return "works"
