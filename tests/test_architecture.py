@@ -160,7 +160,10 @@ def test_the_protocol_has_no_socket_thread_or_clock() -> None:
 
 
 #: What the emulator shares with the client: see ARCHITECTURE.md.
-SHARED = ("odyssey._video.writing.", "odyssey._rtc.window", "odyssey._rtc.wall_clock.")
+SHARED = (
+    *("odyssey._video.writing.", "odyssey._rtc.window", "odyssey._rtc.wall_clock."),
+    "odyssey._rtc.private_packets",
+)
 
 
 def test_the_emulator_never_imports_the_client() -> None:

@@ -6,6 +6,7 @@ No socket, no clock: the caller says what time it is.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 
 import attrs
@@ -27,6 +28,17 @@ GIVE_UP_AFTER = 1.5
 _START_CODE = b"\0\0\0\1"  # aiortc's depayloader puts one before each H264 unit
 _VP8_KEY = b"\x9d\x01\x2a"
 _H264_PICTURE, _H264_KEY, _H264_SPS = 1, 5, 7
+# The first of these kinds of units says whether a frame is a key frame.
+_H264_DECIDING = re.compile(
+    re.escape(_START_CODE)
+    + b"["
+    + b"".join(
+        re.escape(bytes([high | kind]))
+        for kind in (_H264_PICTURE, _H264_KEY, _H264_SPS)
+        for high in range(0, 256, 32)
+    )
+    + b"]"
+)
 _HALF = 0x8000
 
 
@@ -78,6 +90,7 @@ class FrameAssembler:
         self._since: float | None = None  # when the trouble began; None while STEADY
         self._asked_at: float | None = None  # for a key frame
         self._taken = False  # whether any frame was taken off the front
+        self._look_back = False  # whether a key frame may have come before one was needed
 
     def add(self, packet: Packet, now: float) -> list[EncodedFrame]:
         """Returns the frames that are complete with this packet, in order."""
@@ -94,8 +107,8 @@ class FrameAssembler:
                 self.gap = tuple(n & 0xFFFF for n in range(self._highest + 1, number))
             self._highest = number
         frames = self._pass(now)
-        if not frames and (packet.marker or repaired) and self._only_key_helps():
-            frames = self._pass(now) if self._jump(key=True) else []
+        if not frames and self._only_key_helps() and (repaired or self._is_edge(number)):
+            frames = self._pass(now) if self._jump_to_key(number) else []
         self._look(now)
         return frames
 
@@ -113,6 +126,7 @@ class FrameAssembler:
         self.flow = LossState.LOST
         self._since = now
         self._asked_at = None
+        self._look_back = True
 
     def _unwrap(self, packet: Packet, now: float) -> int:
         """Returns the packet's number, counted on over the wrap of sequence numbers at 65536."""
@@ -186,6 +200,7 @@ class FrameAssembler:
             return False
         if self._asked_at is not None and now - self._asked_at < PLI_INTERVAL:
             return False
+        self._look_back = self._look_back or self._asked_at is None
         self._asked_at = now
         return True
 
@@ -205,6 +220,46 @@ class FrameAssembler:
         if self._highest > self._scanned and not self._jump(key=True) and not self._jump(key=False):
             self._drop_before(self._highest + 1)
         self._settle()
+
+    def _jump_to_key(self, number: int) -> bool:
+        """Skips to a key frame that this packet completes. Others are not looked at again: with
+        each packet, that would take the longer the more of them wait.
+        """
+        if self._look_back:
+            self._look_back = False
+            return self._jump(key=True)
+        start, end = self._frame_around(number)
+        # One before may end because this one begins, and the next begin because this one ends.
+        for near in (None if start is None else start - 1, number, end):
+            first, end = self._frame_around(near)
+            if first is None or end is None:
+                continue
+            if _begins_key_frame([self._packets[i] for i in range(first, end)]):
+                self._drop_before(first)
+                return True
+        return False
+
+    def _is_edge(self, number: int) -> bool:
+        """Whether a frame ends with this packet, or, without a marker, with the one before."""
+        packet, before = self._packets.get(number), self._packets.get(number - 1)
+        if packet is None or packet.marker:
+            return packet is not None
+        return before is not None and not before.marker and before.timestamp != packet.timestamp
+
+    def _frame_around(self, number: int | None) -> tuple[int | None, int | None]:
+        """First packet and end of the frame that this packet is of; None where it is not known."""
+        packet = None if number is None else self._packets.get(number)
+        if number is None or packet is None:
+            return None, None
+        start, end = number, number
+        before, last = self._packets.get(start - 1), packet
+        while before is not None and _is_same_frame(before, packet):
+            start -= 1
+            before = self._packets.get(start - 1)
+        while (after := self._packets.get(end + 1)) is not None and _is_same_frame(last, after):
+            end, last = end + 1, after
+        is_whole = last.marker or after is not None
+        return None if before is None else start, end + 1 if is_whole else None
 
     def _jump(self, *, key: bool) -> bool:
         """Skips to the first complete frame behind a hole; with `key`, to a key frame there."""
@@ -238,6 +293,10 @@ class FrameAssembler:
                 yield start, number + 1
 
 
+def _is_same_frame(packet: Packet, after: Packet) -> bool:
+    return not packet.marker and packet.timestamp == after.timestamp
+
+
 def _join(packets: list[Packet], now: float) -> EncodedFrame:
     data = b"".join(packet.data for packet in packets)
     return EncodedFrame(data, packets[0].timestamp, now)
@@ -251,12 +310,6 @@ def _begins_key_frame(packets: list[Packet]) -> bool:
             if data:
                 return not data[0] & 1 and data[3:6] == _VP8_KEY
             continue
-        at = 0
-        while at >= 0:
-            kind = data[at + 4] & 0x1F if len(data) > at + 4 else 0
-            if kind in (_H264_KEY, _H264_SPS):
-                return True
-            if kind == _H264_PICTURE:
-                return False
-            at = data.find(_START_CODE, at + 4)
+        if (found := _H264_DECIDING.search(data)) is not None:
+            return found[0][-1] & 0x1F != _H264_PICTURE
     return False

@@ -24,7 +24,7 @@ from aiortc.sdp import candidate_from_sdp
 from odyssey._protocol import messages
 from odyssey._protocol.messages import RemoteCandidate
 from odyssey._protocol.state import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, Need
-from odyssey._rtc import private_ice, private_rtp
+from odyssey._rtc import private_ice, private_packets, private_rtp
 from odyssey._rtc.sdp_bounds import MOST_CANDIDATE_TEXT, MOST_CANDIDATES
 from odyssey._rtc.video_receiver import VideoReceiver, drain
 from odyssey._runtime.tasks import Tasks
@@ -123,6 +123,7 @@ class Peer:
         offer = private_rtp.receivable(offer)
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
         private_rtp.keep_time_of_channels(self._pc)
+        private_packets.guard_packets(self._pc)
         self._offered = True
         self._tasks.spawn(self._add_candidates())
         private_ice.bound_gathering(self._pc, trickle=True)
@@ -229,18 +230,20 @@ class Peer:
             )
         else:
             private_rtp.keep_time(self._pc, track)
-            # aiortc decodes it all the same, into a queue without bound.
-            self._tasks.spawn(drain(track, lambda _: None))
+            if not private_rtp.ignore(self._pc, track):
+                # aiortc decodes it all the same, into a queue without bound.
+                self._tasks.spawn(drain(track, lambda _: None))
         self._listener.needs_changed()
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
+        if channel.label not in (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT):
+            return
         self._channels[channel.label] = channel
         guarded = self._tasks.guarded
         if channel.label == STREAMER_TO_CLIENT:
             channel.on("message", guarded(self._listener.message_received))
-        if channel.label in (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT):
-            lost = functools.partial(self._lost, f"the data channel {channel.label} closed")
-            channel.on("close", guarded(lost))
+        lost = functools.partial(self._lost, f"the data channel {channel.label} closed")
+        channel.on("close", guarded(lost))
         channel.on("open", guarded(self._listener.needs_changed))
         self._listener.needs_changed()
 

@@ -15,7 +15,7 @@ from typing import Any
 from aioice.ice import server_reflexive_candidate
 from aiortc import RTCDtlsTransport, RTCPeerConnection
 
-from odyssey._rtc import window
+from odyssey._rtc import private_packets, window
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +102,7 @@ class _Gathering:
                 component=component, addresses=addresses or ["127.0.0.1"], timeout=seconds
             )
         finally:
+            private_packets.guard_sockets(agent)
             if left_out:
                 setattr(agent, _STUN_SERVER, server)
 

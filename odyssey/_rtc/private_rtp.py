@@ -19,6 +19,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtp import RtpPacket
 
 from odyssey._rtc import window
+from odyssey._rtc.private_packets import MOST_SOURCES
 from odyssey._rtc.short_path import BandwidthEstimate, Packet, ShortPath
 from odyssey._rtc.wall_clock import (
     Moments,
@@ -39,6 +40,8 @@ _BANDWIDTH = "_RTCRtpReceiver__remote_bitrate_estimator"
 _REPORT_TIMES = "_RTCRtpReceiver__lsr_time"
 _SEND_NACK = "_send_rtcp_nack"
 _SEND_PLI = "_send_rtcp_pli"
+# Of the estimate of the bandwidth.
+_ESTIMATED = "ssrcs"
 # Of its DTLS transport.
 _HANDLE_RTP = "_handle_rtp_data"
 # Of SCTP.
@@ -106,6 +109,21 @@ def receive_through(
     return True
 
 
+def ignore(pc: RTCPeerConnection, track: MediaStreamTrack) -> bool:
+    """Has nothing of `track` decoded; the rest as `receive_through`."""
+    return receive_through(pc, track, lambda _: None, _Nowhere())
+
+
+class _Nowhere:
+    """A queue to a decoder that is not needed."""
+
+    def get(self) -> None:
+        """Tells the decoder's thread to end."""
+
+    def put(self, item: Any) -> None:
+        pass
+
+
 def shorten_path(
     pc: RTCPeerConnection, track: MediaStreamTrack, take: Callable[[Any, Packet], None]
 ) -> bool:
@@ -151,6 +169,8 @@ def keep_time(pc: RTCPeerConnection, track: MediaStreamTrack) -> None:
     receiver = _receiver_of(pc, track)
     estimator = getattr(receiver, _BANDWIDTH, None)
     if hasattr(estimator, "add"):
+        if hasattr(estimator, _ESTIMATED):
+            setattr(estimator, _ESTIMATED, _Newest())
         setattr(receiver, _BANDWIDTH, SteadyEstimate(estimator))
     for name, steady in ((_STATISTICS, _Sources()), (_REPORT_TIMES, Moments())):
         if getattr(receiver, name, None) == {}:
@@ -166,6 +186,15 @@ def keep_time_of_channels(pc: RTCPeerConnection) -> None:
         setattr(pc.sctp, _TAKE_ROUND_TRIP, SteadyRoundTrips(take))
     if hasattr(pc.sctp, _COOKIE_TIME):
         setattr(pc.sctp, _COOKIE_TIME, lambda: int(time.monotonic()))
+
+
+class _Newest(dict[int, int]):
+    """The sources that the estimate speaks of: its message has room for some only."""
+
+    def __setitem__(self, source: int, moment: int) -> None:
+        if source not in self and len(self) >= MOST_SOURCES:
+            del self[next(iter(self))]
+        super().__setitem__(source, moment)
 
 
 class _Sources(dict[int, Any]):
@@ -191,7 +220,7 @@ class Feedback:
     async def request_packets(self, source: int, numbers: Sequence[int]) -> None:
         """Asks for packets once more (NACK)."""
         if self._nack is not None:
-            await self._nack(source, list(numbers))
+            await self._nack(source, sorted(numbers))  # aiortc fails where they wrap
 
     async def request_key_frame(self, source: int) -> None:
         """Asks for a picture that needs none before it (PLI)."""

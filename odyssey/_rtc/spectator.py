@@ -18,7 +18,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.sdp import MediaDescription, SessionDescription
 
 from odyssey._logging import scrub
-from odyssey._rtc import private_ice, private_rtp
+from odyssey._rtc import private_ice, private_packets, private_rtp
 from odyssey._rtc.peer import IceServerLike, usable_servers
 from odyssey._rtc.sdp_bounds import excess
 from odyssey._rtc.silence import SilenceWatch
@@ -98,6 +98,7 @@ class Spectator:
             sdp = without_rejected(answer, self._pc.localDescription.sdp)
             sdp = private_rtp.receivable(sdp)
             await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+            private_packets.guard_packets(self._pc)
         except Exception as exc:
             logger.debug("the answer", exc_info=scrub(exc))
             raise OdysseyServerError(
@@ -137,8 +138,9 @@ class Spectator:
             )
         else:
             private_rtp.keep_time(self._pc, track)
-            # aiortc decodes it all the same, into a queue without bound.
-            self._tasks.spawn(drain(track, lambda _: None))
+            if not private_rtp.ignore(self._pc, track):
+                # aiortc decodes it all the same, into a queue without bound.
+                self._tasks.spawn(drain(track, lambda _: None))
 
     def _on_state(self) -> None:
         assert self._pc is not None

@@ -55,9 +55,10 @@ class VideoReceiver:
         self._feedback = private_rtp.Feedback(pc, track)
         self._decoder: Decoder | None = Decoder(deliver, self._need_key_frame, ended)
         private_rtp.keep_time(pc, track)
-        if private_rtp.receive_through(pc, track, self._assemble, self._decoder):
+        guarded = self._tasks.guarded  # what aiortc's readers of packets raise is dropped
+        if private_rtp.receive_through(pc, track, guarded(self._assemble), self._decoder):
             self._decoder.start()
-            private_rtp.shorten_path(pc, track, self._take)
+            private_rtp.shorten_path(pc, track, guarded(self._take))
         else:
             self._decoder = None
             self._tasks.spawn(self._receive(track, deliver))

@@ -10,6 +10,8 @@ from typing import Any
 LONGEST_PAUSE_MS = 2000
 #: Seconds that a setting of the clock is worth noticing.
 SMALLEST_STEP = 0.01
+#: Ticks of a jitter, which is a number of 32 bits in reports.
+MOST_JITTER = 2**32 - 1
 #: Seconds for which round trips are not believed after the clock was set: some began before.
 DOUBT = 5.0
 
@@ -69,6 +71,11 @@ class SteadyStatistics:
             if arrival is not None:
                 setattr(self._statistics, self._last, arrival + int(step * self._rate))
         self._statistics.add(packet)
+
+    @property
+    def jitter(self) -> int:
+        """No more than a report has room for: aiortc would send none any more, and never close."""
+        return min(int(self._statistics.jitter), MOST_JITTER)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._statistics, name)

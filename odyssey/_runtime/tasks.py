@@ -6,11 +6,12 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Tasks:
@@ -38,15 +39,18 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
 
-    def guarded(self, function: Callable[P, None]) -> Callable[P, None]:
-        """Makes a callback of timers and foreign events fail as a task does, and never raise."""
+    def guarded(self, function: Callable[P, R]) -> Callable[P, R | None]:
+        """Makes a callback of timers and foreign events fail as a task does, and never raise: it
+        returns None then.
+        """
 
         @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
             try:
-                function(*args, **kwargs)
+                return function(*args, **kwargs)
             except Exception as exc:
                 self._failed(exc)
+                return None
 
         return call
 

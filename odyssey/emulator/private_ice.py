@@ -12,7 +12,7 @@ from typing import Any
 
 from aiortc import RTCPeerConnection
 
-from odyssey._rtc import window
+from odyssey._rtc import private_packets, window
 
 __all__ = ["fall_back_on_loopback", "silence"]
 
@@ -29,7 +29,7 @@ def fall_back_on_loopback(pc: RTCPeerConnection) -> None:
     for agent in _agents(pc):
         gather = getattr(agent, _GATHER, None)
         if gather is not None:
-            setattr(agent, _GATHER, _with_loopback(gather))
+            setattr(agent, _GATHER, _with_loopback(agent, gather))
 
 
 def silence(pc: RTCPeerConnection) -> None:
@@ -54,10 +54,13 @@ def _agents(pc: RTCPeerConnection) -> list[Any]:
 
 
 def _with_loopback(
-    gather: Callable[..., Coroutine[Any, Any, list[Any]]],
+    agent: Any, gather: Callable[..., Coroutine[Any, Any, list[Any]]]
 ) -> Callable[..., Coroutine[Any, Any, list[Any]]]:
-    def gather_from(component: int, addresses: list[str], **kwargs: Any) -> Any:
-        return gather(component=component, addresses=addresses or ["127.0.0.1"], **kwargs)
+    async def gather_from(component: int, addresses: list[str], **kwargs: Any) -> list[Any]:
+        try:
+            return await gather(component=component, addresses=addresses or ["127.0.0.1"], **kwargs)
+        finally:
+            private_packets.guard_sockets(agent)
 
     return gather_from
 

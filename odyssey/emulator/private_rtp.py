@@ -7,6 +7,7 @@ set forward delays what is sent again on the data channels.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,9 @@ _SEND_RTP = "_send_rtp"
 _TAKE_ROUND_TRIP = "_update_rto"
 
 _RTP_HEADER = 12
+#: Packets that are sent again, each second and at once at most: a request may name thousands.
+_REPAIRS_A_SECOND = 1000
+_MOST_REPAIRS = 256
 
 
 def on_key_frame_request(sender: RTCRtpSender, request: Callable[[], None]) -> None:
@@ -66,8 +70,15 @@ def drop_packets(
         if source not in sources or not is_lost(data, sources[source]):
             await send(data)
 
+    budget, spent_at = float(_MOST_REPAIRS), time.monotonic()
+
     async def repair_unless_lost(sequence_number: int) -> None:
-        if not is_beyond_repair(sequence_number):
+        nonlocal budget, spent_at
+        now = time.monotonic()
+        budget = min(_MOST_REPAIRS, budget + _REPAIRS_A_SECOND * (now - spent_at))
+        spent_at = now
+        if budget >= 1 and not is_beyond_repair(sequence_number):
+            budget -= 1
             await send_again(sequence_number)
 
     setattr(sender.transport, _SEND_RTP, send_unless_lost)

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 
 import pytest
+from aiortc.codecs.h264 import h264_depayload
 
 from odyssey._rtc.assembler import (
     GIVE_UP_AFTER,
@@ -253,3 +255,25 @@ def test_frames_come_in_order_and_never_after_a_hole(line: Line, loss: float, se
     assert came == sorted(set(came))
     lost = {b for a, b in itertools.pairwise(came) if b != a + 1}
     assert lost <= set(keys)
+
+
+def test_fault_much_waits_behind_a_hole() -> None:
+    """What waits is not looked through again with each packet: that took minutes."""
+    empty_units = h264_depayload(b"\x18" + bytes(1300))
+    assembler = FrameAssembler()
+    assembler.add(Packet(0, 0, 1, b"\x11"), 0.0)
+    began = time.thread_time()
+    for number in range(2, 2000):
+        assert not assembler.add(Packet(number, number, 1, empty_units, 1), 0.1)
+    assert time.thread_time() - began < 10
+
+
+def test_a_key_frame_behind_a_hole_that_is_ended_by_the_next_frame() -> None:
+    """Also without markers, and where another was repaired before it."""
+    line = Line()
+    line.arrive(video([2, 1], (0,), marker=False))
+    packets = video([1] * 4 + [3, 1, 1], (4,), first=FIRST + 10, marker=False)
+    line.arrive(packets[:2])
+    line.wait(2 * PLI_AFTER)
+    line.arrive(packets[2:])
+    assert line.frames[-2:] == [4, 5]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
 
 from odyssey import Odyssey
 from odyssey._rtc import private_rtp
 from odyssey.emulator import read_frame_number
+from tests.fuzz.test_connection import offer_sdp
 from tests.support.helpers import our_threads
 
 
@@ -57,3 +62,21 @@ def test_without_a_way_to_ask_the_video_comes_all_the_same(
     client.connect()
     with client.stream("A cat") as stream:
         assert len(stream.frames.take(12)) == 12
+
+
+def test_fault_packets_are_missing_where_their_numbers_wrap() -> None:
+    """aiortc writes such a request only where the numbers are in order."""
+
+    offer = RTCSessionDescription(offer_sdp(), "offer")
+
+    async def ask() -> None:
+        pc = RTCPeerConnection()
+        tracks: list[MediaStreamTrack] = []
+        pc.on("track", tracks.append)
+        await pc.setRemoteDescription(offer)
+        (transceiver,) = pc.getTransceivers()
+        transceiver.receiver._set_rtcp_ssrc(1)
+        await private_rtp.Feedback(pc, tracks[0]).request_packets(2, (65534, 65535, 0, 1))
+        await pc.close()
+
+    asyncio.run(ask())

@@ -188,3 +188,11 @@ def test_a_lost_acknowledgement_is_not_waited_for_a_minute(
                 stream.interact(f"It yawns {number}")
     assert len({id(transport) for transport in transports}) == 2
     assert all(transport._rto < 5 for transport in transports)
+
+
+def test_fault_a_jitter_that_no_report_has_room_for() -> None:
+    """aiortc's reports would end for good, and with them its closing."""
+    steady = SteadyStatistics(StreamStatistics(90_000), "_last_arrival", 90_000)
+    for number in range(1000):
+        steady.add(RtpPacket(sequence_number=number, timestamp=number % 2 * (2**32 - 1)))
+    assert 2**31 < steady.jitter < 2**32

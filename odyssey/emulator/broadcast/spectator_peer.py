@@ -19,6 +19,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
+from odyssey._rtc.private_packets import guard_packets
 from odyssey.emulator.private_ice import fall_back_on_loopback, silence
 from odyssey.emulator.private_rtp import on_key_frame_request
 from odyssey.emulator.settings import Codec
@@ -104,6 +105,7 @@ class SpectatorPeer:
         """The SDP of the answer, with all candidates. Raises what aiortc does for a bad offer."""
         pc = self._connection
         await pc.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
+        guard_packets(pc)
         fall_back_on_loopback(pc)
         await pc.setLocalDescription(await pc.createAnswer())
         return str(pc.localDescription.sdp)

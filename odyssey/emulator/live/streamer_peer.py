@@ -17,6 +17,7 @@ from aiortc import (
 )
 from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 
+from odyssey._rtc.private_packets import guard_packets
 from odyssey.emulator.faults import Faults, NoChannel, NoTrack
 from odyssey.emulator.live.loss import lose_packets
 from odyssey.emulator.live.streamer_track import StreamerTrack
@@ -80,6 +81,7 @@ class StreamerPeer:
         """Takes the client's answer. Raises what aiortc raises for one it can't use."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
         keep_time_of_channels(self._connection)
+        guard_packets(self._connection)
         for sender in self._connection.getSenders():  # whose transport is the one that stays, now
             lose_packets(sender, self._track, self._faults)
 

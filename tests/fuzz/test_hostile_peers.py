@@ -1,0 +1,251 @@
+"""A peer that sends what none should, in packets that are ciphered as they must be: the other end
+goes on, or ends with our error, and says no word that is not ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from struct import pack
+
+import pytest
+
+from odyssey import Odyssey, OdysseyConnectionError, Stream
+from odyssey._rtc.private_packets import MOST_CHANNELS, MOST_PIECES, MOST_SOURCES
+from odyssey.emulator import Emulator
+from tests.support.helpers import in_thread
+from tests.support.hostile import HostilePeer, chunk, data_chunk
+
+pytestmark = pytest.mark.live
+
+VP8, DELTA = 97, b"\x10\x01some vp8"
+DCEP, TEXT, BINARY = 50, 51, 53
+
+Attack = Callable[[HostilePeer], None]
+
+
+def datagram(data: bytes) -> Attack:
+    """What anybody can send who knows the port."""
+
+    def attack(peer: HostilePeer) -> None:
+        host, port = peer.other_address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as neighbour:
+            neighbour.sendto(data, (host, port))
+
+    return attack
+
+
+def stun(attributes: bytes) -> bytes:
+    return pack("!HHI12s", 1, len(attributes), 0x2112A442, b"x" * 12) + attributes
+
+
+def rtp(source: int, number: int, *, flags: int = 0x80, timestamp: int = 1) -> bytes:
+    return pack("!BBHLL", flags, VP8, number, timestamp, source) + DELTA
+
+
+def opening(label: bytes, *, protocol: bytes = b"", claimed: int | None = None) -> bytes:
+    size = len(label) if claimed is None else claimed
+    return pack("!BBHLHH", 3, 0, 0, 0, size, len(protocol)) + label + protocol
+
+
+def extensions(peer: HostilePeer) -> None:
+    """Of each number, and of lengths that none of those has that are known."""
+    head = pack("!HH", 0xBEDE, 1)
+    peer.video(
+        *((0x9061 | last << 7, 5, head + bytes([n << 4, 1, 0, 0]) + DELTA)
+          for n in range(1, 15) for last in (0, 1))
+    )  # fmt: skip
+
+
+def wide_acknowledgements(peer: HostilePeer) -> None:
+    ranges = pack("!HH", 0, 65535) * 280
+    peer.chunks(*[chunk(3, pack("!LLHH", peer.heard_tsn, 1000, 280, 0) + ranges)] * 20)
+
+
+def far_ahead(peer: HostilePeer) -> None:
+    """Whose places the other end would have to sort and to name, with each that comes."""
+    first = peer.tsn + 100
+    peer.chunks(
+        *(b"".join(data_chunk(first + 2 * (40 * i + j), b"x", flags=1) for j in range(40))
+          for i in range(200))
+    )  # fmt: skip
+
+
+def rtcp(peer: HostilePeer) -> None:
+    for kind in (200, 201, 202, 203, 205, 206):
+        for count in (0, 1, 31):
+            for words in (0, 1, 2, 7):
+                peer.rtp(pack("!BBH", 0x80 | count, kind, words) + bytes(4 * words))
+                peer.rtp(pack("!BBH", 0xA0 | count, kind, words) + b"\xff" * (4 * words + 4))
+
+
+ATTACKS: dict[str, Attack] = {
+    "an empty datagram": datagram(b""),
+    "a datagram that is too long for SRTP": datagram(b"\x80\x61" + bytes(1700)),
+    "a STUN attribute that is too short": datagram(stun(pack("!HH", 0x24, 2) + bytes(4))),
+    "header extensions of a wrong length": extensions,
+    "RTCP of wrong counts and lengths": rtcp,
+    "an SCTP parameter of length 0": lambda peer: peer.chunks(chunk(4, bytes(4))),
+    "an INIT with a parameter of length 0": lambda peer: peer.chunks(chunk(1, bytes(20))),
+    "an INIT beside another chunk": lambda peer: peer.chunks(chunk(1, bytes(16)) + chunk(11, b"")),
+    "acknowledgements of 18 million": wide_acknowledgements,
+    "a data chunk that is too short": lambda peer: peer.chunks(chunk(0, b"abc", 3)),
+    "a FORWARD TSN that is too short": lambda peer: peer.chunks(chunk(192, b"ab")),
+    "a reset of streams that is too short": lambda peer: peer.chunks(
+        chunk(130, pack("!HHL", 13, 8, 1))
+    ),
+    "pieces far ahead": far_ahead,
+    "text that is no UTF-8": lambda peer: peer.message(b"\xff\xfe{", TEXT),
+    "binary": lambda peer: peer.message(bytes(range(256)), BINARY),
+    "an unknown protocol": lambda peer: peer.message(b"x", 4711),
+    "a channel that is opened twice": lambda peer: peer.message(opening(b"x"), DCEP),
+    "a channel with half a letter as label": lambda peer: peer.message(
+        opening("é".encode(), claimed=1), DCEP, 90
+    ),
+    "a channel with a huge label": lambda peer: peer.message(
+        opening(b"x" * 1000, claimed=65535), DCEP, 92
+    ),
+    "a channel that was never opened is acknowledged": lambda peer: peer.message(b"\2", DCEP, 94),
+    "many records in each datagram": lambda peer: peer.records(*[[chunk(4, b"")] * 20] * 100),
+}
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+class Streaming:
+    """A client of which frames come, and its streamer."""
+
+    def __init__(self, emulator: Emulator, client: Odyssey) -> None:
+        self.client = client
+        client.connect()
+        self.stream: Stream = client.stream("A fox")
+        self.stream.__enter__()
+        self.stream.frames.take(1)
+        self.streamer = HostilePeer.streamer(emulator, client)
+
+    def goes_on(self) -> None:
+        """Frames come that were sent just now, and what is said is heard."""
+        assert self.stream.interact("It yawns") == "It yawns"
+        self.stream.frames.latest()
+        assert len(self.stream.frames.take(3, timeout=10)) == 3
+
+
+@pytest.fixture(scope="module")
+def kept(emulator: Emulator) -> Iterator[list[Streaming]]:
+    """One connection for all attacks that it has to survive."""
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+        yield [Streaming(emulator, client)]
+
+
+@pytest.fixture
+def streaming(emulator: Emulator, kept: list[Streaming]) -> Streaming:
+    """The one that is kept; another, should a test before have failed."""
+    if not kept[0].client.is_connected:
+        kept[0] = Streaming(emulator, kept[0].client)
+    return kept[0]
+
+
+@pytest.fixture
+def own(emulator: Emulator) -> Iterator[Streaming]:
+    """A connection for one attack, which ends it."""
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+        yield Streaming(emulator, client)
+
+
+@pytest.fixture
+def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nobody but us says anything, and nobody prints a traceback."""
+    caplog.set_level(logging.WARNING)
+    yield
+    for record in caplog.records:
+        assert record.name.startswith("odyssey"), record.getMessage()
+        assert record.exc_info is None
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.usefixtures("no_complaints")
+def test_fault_the_client_gets(attack: Attack, streaming: Streaming) -> None:
+    attack(streaming.streamer)
+    streaming.goes_on()
+    assert streaming.client.is_connected
+
+
+@pytest.mark.usefixtures("no_complaints")
+def test_fault_many_sources(own: Streaming, caplog: pytest.LogCaptureFixture) -> None:
+    """aiortc has no room for them in its reports; without those it never closes."""
+    own.streamer.rtp(*(rtp(1000 + n, n) for n in range(300)))
+    own.goes_on()
+    peer = HostilePeer.client(own.client)
+    for receiver in peer.dtls._rtp_router.receivers:
+        assert len(receiver._RTCRtpReceiver__remote_streams) <= MOST_SOURCES
+        assert len(receiver._RTCRtpReceiver__active_ssrc) <= MOST_SOURCES
+    own.client.disconnect()
+    assert "did not react to closing" not in caplog.text
+
+
+ENDINGS: dict[str, tuple[Attack, str]] = {
+    "a message without end": (
+        lambda peer: peer.chunks(
+            *(b"".join(data_chunk(peer.tsn + 40 * i + j, b"x", 1, 0, TEXT, 0 if i or j else 2)
+                       for j in range(40)) for i in range(MOST_PIECES // 40 + 2))
+        ),
+        "pieces of messages",
+    ),
+    "more channels than anybody needs": (
+        lambda peer: peer.chunks(
+            *(data_chunk(peer.tsn + n, opening(b"x" * 1000), 100 + 2 * n, 0, DCEP)
+              for n in range(MOST_CHANNELS + 1))
+        ),
+        "opened more than",
+    ),
+    "SCTP shut down": (lambda peer: peer.chunks(chunk(7, bytes(4))), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("attack", "said"), ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.usefixtures("no_complaints")
+def test_fault_the_client_ends_for(
+    attack: Attack, said: str, own: Streaming, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting = in_thread(lambda: list(own.stream))
+    attack(own.streamer)
+    error = waiting.exception(10)
+    assert isinstance(error, OdysseyConnectionError)
+    assert "the data channel" in str(error)
+    assert said in caplog.text
+
+
+# The emulator.
+
+AT_EMULATOR = [
+    "an empty datagram",
+    "a datagram that is too long for SRTP",
+    "RTCP of wrong counts and lengths",
+    "an SCTP parameter of length 0",
+    "acknowledgements of 18 million",
+]
+
+
+def repairs_without_end(peer: HostilePeer) -> None:
+    """A request names 6,000 packets, the same ones again and again."""
+    source = next(iter(peer.dtls._rtp_router.ssrc_table))
+    again = pack("!HH", 0, 0xFFFF) + pack("!HH", 17, 0xFFFF)
+    peer.rtp(*[pack("!BBHLL", 0x81, 205, 2 + 360, 1, source) + again * 180] * 20)
+
+
+@pytest.mark.parametrize("name", [*AT_EMULATOR, "repairs without end"])
+@pytest.mark.usefixtures("no_complaints")
+def test_fault_the_emulator_gets(name: str, emulator: Emulator, streaming: Streaming) -> None:
+    """Whatever becomes of that client, another one streams on."""
+    with Odyssey(emulator.add_key(), api_url=emulator.url, timeout=15) as hostile:
+        hostile.connect()
+        ATTACKS.get(name, repairs_without_end)(HostilePeer.client(hostile))
+        streaming.goes_on()
+        assert streaming.client.is_connected
+        hostile.start_stream("A cat")
