@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from functools import partial
 
 import requests
 from urllib3.exceptions import ProtocolError
@@ -20,15 +21,17 @@ def read_body(response: requests.Response) -> Iterator[bytes]:
         zlib.error: it is damaged.
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    # As they come, so that nothing is lost before a cut.
+    pieces = iter(partial(response.raw.read1, _PIECE, decode_content=False), b"")
     if encoding in ("", "identity"):
-        yield from response.iter_content(_PIECE)
+        yield from pieces
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
         # Nobody asked for it, and urllib3 may unpack it all at once.
         raise requests.exceptions.ContentDecodingError("packed in an unknown way")
     # urllib3 takes what it unpacked so far for all, and without a length there is no other sign.
     unpacker = None
-    for piece in response.raw.stream(_PIECE, decode_content=False):
+    for piece in pieces:
         rest = piece
         while rest:
             if unpacker is None:

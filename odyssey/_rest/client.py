@@ -206,7 +206,7 @@ class HttpClient:
                 return _without_body(response)
             chunks: list[bytes] = []
             size = 0
-            for chunk in self.chunks(response, deadline, operation):
+            for chunk in self.chunks(response, lambda: deadline, operation):
                 size += len(chunk)
                 if size > LONGEST_BODY:
                     raise OdysseyServerError(
@@ -286,16 +286,14 @@ class HttpClient:
     def chunks(
         self,
         response: requests.Response,
-        deadline: Deadline,
+        deadline: Callable[[], Deadline],
         operation: str,
-        pieces: Iterator[bytes] | None = None,
     ) -> Iterator[bytes]:
-        """Yields the body piece by piece; `pieces` reads it in another way than requests would."""
-        if pieces is None:
-            pieces = read_body(response)
+        """Yields the body piece by piece; `deadline` gives the end of each piece, as it begins."""
+        pieces = read_body(response)
         while True:
             # Entered for each piece: between two of them the thread is the caller's.
-            with reading_until(deadline):
+            with reading_until(deadline()):
                 try:
                     piece = next(pieces, None)
                 except FOREIGN_ERRORS as exc:

@@ -23,8 +23,6 @@ from odyssey._runtime.deadline import Deadline
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_LONGEST_LINE = 65536
-
 _until: contextvars.ContextVar[Deadline | None] = contextvars.ContextVar("_until", default=None)
 
 
@@ -67,23 +65,11 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-class _Lines(io.BufferedReader):
-    """Bounds a line that is read without a bound: urllib3 does so with the length of a chunk."""
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size >= 0:
-            return super().readline(size)
-        line = super().readline(_LONGEST_LINE)
-        if len(line) == _LONGEST_LINE:
-            raise http.client.LineTooLong("chunk's length")
-        return line
-
-
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = _Lines(_Reader(sock))
+        self.fp = io.BufferedReader(_Reader(sock))
 
     def begin(self) -> None:
         super().begin()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import attrs
 import requests
@@ -47,20 +46,6 @@ class Refusal:
     error: OdysseyError
     passes: bool = False
     retry_after: float | None = None
-
-
-class _IdleLimit(Deadline):
-    """A deadline that moves on with every byte: what is left is always all of it."""
-
-    @classmethod
-    def of(cls, seconds: float | None) -> _IdleLimit:
-        return cls(seconds)
-
-    def remaining(self) -> float | None:
-        return self.at
-
-    def passed(self) -> bool:
-        return False
 
 
 @attrs.frozen(eq=False)
@@ -190,9 +175,7 @@ class Artifact:
             total = None if found[2] == "*" else int(found[2])
         elif not encoded and _LENGTH.fullmatch(headers.get("Content-Length", "")):
             total = int(headers["Content-Length"])
-        pieces = None if encoded else _as_they_come(response)
-        limit = self._deadline or _IdleLimit.of(self.timeout)
-        chunks = self._http.chunks(response, limit, self.operation, pieces)
+        chunks = self._http.chunks(response, self.step_deadline, self.operation)
         return Body(
             at,
             response.status_code == 206,
@@ -226,12 +209,3 @@ class Artifact:
         if status not in RETRIED_STATUSES:
             raise error
         return Refusal(error, passes=True, retry_after=answer.retry_after())
-
-
-def _as_they_come(response: requests.Response) -> Iterator[bytes] | None:
-    """Reads a body without waiting for full pieces, so that nothing is lost before a cut.
-
-    None where urllib3 is too old for that.
-    """
-    read1 = getattr(response.raw, "read1", None)
-    return None if read1 is None else iter(partial(read1, 65536), b"")

@@ -250,7 +250,7 @@ def fetch(http: HttpClient, url: str) -> object:
     """As recordings are: a presigned address, read piece by piece."""
     deadline = soon(0.5)
     with http.open_file(url, deadline, "could not download", {}) as response:
-        return b"".join(http.chunks(response, deadline, "could not download"))
+        return b"".join(http.chunks(response, lambda: deadline, "could not download"))
 
 
 PRESIGNED = "/files/v.mp4?name=a(1)'b.mp4&X-Amz-Signature=s3cret&token=s3cret"

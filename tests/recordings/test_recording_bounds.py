@@ -9,6 +9,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -127,3 +128,30 @@ def test_a_storage_without_ranges_does_not_fill_the_temporary_folder(
         with pytest.raises(OdysseyServerError, match=f"longer than {4 * MEGABYTE} bytes"):
             next(client.recordings.frames(Recording("s", video_url=url)))
     assert len(written.getvalue()) <= 4 * MEGABYTE
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("kind", ["trailer", "length of a chunk", "gzip"])
+def test_what_is_no_byte_of_the_file_does_not_count(kind: str, tmp_path: Path) -> None:
+    """A download may take long, but not without a byte more of the file."""
+    over = threading.Event()
+    chunked = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+    name = b"\x1f\x8b\x08\x08\0\0\0\0\0\xff"  # of the file that was packed: ends with a null byte
+    begin, piece = {
+        "trailer": (chunked + b"1\r\nx\r\n0\r\n", b"X: y\r\n"),
+        "length of a chunk": (chunked + b"1\r\nx\r\n1;", b"x"),
+        "gzip": (OK + b"Content-Encoding: gzip\r\nConnection: close\r\n\r\n" + name, b"x"),
+    }[kind]
+
+    def dribble(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(begin)
+        while not over.wait(0.05):
+            connection.sendall(piece)
+
+    with raw_server(dribble) as url, Odyssey(KEY, timeout=0.5) as client:
+        began = time.monotonic()
+        with pytest.raises(OdysseyTimeoutError):
+            client.recordings.download(Recording("s", video_url=url), tmp_path / "file")
+        assert time.monotonic() - began < 4
+        over.set()
