@@ -194,13 +194,15 @@ class Recordings:
                 done and the total (None if unknown); an exception from it ends the download.
 
         Raises:
+            ValueError: An argument is wrong, or the id can't be the name of a file in the folder,
+                such as one of 300 characters.
             OdysseyNotFoundError: There is no such recording, or no such artifact of it.
             OdysseyTimeoutError: No byte came within the client's `timeout`.
             OdysseyConnectionError: The download was interrupted several times in a row without a
                 new byte.
             OdysseyAuthError: The storage refused the URL, and the renewed one too.
             OdysseyError: Another download to the same file is under way.
-            OSError: The file can't be written.
+            OSError: The file can't be written, or its `NAME.part` is a link.
 
         Example:
             ```python
@@ -229,7 +231,8 @@ class Recordings:
 
         Raises:
             OdysseyNotFoundError: There is no such recording, or no log of it.
-            OdysseyServerError: A line is broken; `partial` has the events before it.
+            OdysseyServerError: A line is broken, or the log has more than a million values;
+                `partial` has the events before it.
 
         Example:
             ```python
@@ -268,7 +271,10 @@ class Recordings:
         Raises:
             ValueError, TypeError: An argument is wrong, such as a negative number.
             OdysseyNotFoundError: There is no such recording, or no video of it.
-            OdysseyError: The video is empty or broken; or as `download`.
+            OdysseyError: The video is empty or broken, claims more frames than it can have, or has
+                pictures of more than 8192x8192 pixels; or as `download`.
+            OdysseyTimeoutError: A frame took the client's `timeout` without another byte of the
+                file.
             OSError: The local file can't be read.
 
         Example:
@@ -295,7 +301,8 @@ class Recordings:
 
         Raises:
             OdysseyNotFoundError: There is no such recording, or no thumbnail of it.
-            OdysseyServerError: The thumbnail is broken, or not a picture.
+            OdysseyServerError: The thumbnail is broken, not a picture of a kind that
+                `start_stream` takes, or has more than 89,478,485 pixels.
 
         Example:
             ```python
