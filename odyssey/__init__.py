@@ -35,6 +35,7 @@ from odyssey.errors import (
     RateLimitError,
     SimulationFailedError,
     StreamDurationExceededError,
+    raise_for_usage_error,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         DisconnectedCallback,
         ErrorCallback,
         InteractAcknowledgedCallback,
+        OdysseyEventHandlers,
         StatusChangeCallback,
         StreamEndedCallback,
         StreamErrorCallback,
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from odyssey._live.spectator import SpectatorConnection, connect_to_stream
     from odyssey._live.stream import Stream
     from odyssey.client import Odyssey
-    from odyssey.config import AdvancedConfig
+    from odyssey.config import AdvancedConfig, ClientConfig
     from odyssey.frames.frame import VideoFrame
     from odyssey.frames.queue import FrameQueue
     from odyssey.frames.stats import ClientStats, QueueStats
@@ -82,6 +84,7 @@ else:
                 "DisconnectedCallback",
                 "ErrorCallback",
                 "InteractAcknowledgedCallback",
+                "OdysseyEventHandlers",
                 "StatusChangeCallback",
                 "StreamEndedCallback",
                 "StreamErrorCallback",
@@ -90,7 +93,7 @@ else:
             ),
             "client": ("Odyssey",),
             "recordings.events": ("RecordingEvent",),
-            "config": ("AdvancedConfig",),
+            "config": ("AdvancedConfig", "ClientConfig"),
             "frames.queue": ("FrameQueue",),
             "frames.frame": ("VideoFrame",),
             "models": (
@@ -121,6 +124,7 @@ __all__ = [
     "AdvancedConfig",
     "BroadcastInfo",
     "BroadcastReadyCallback",
+    "ClientConfig",
     "ClientCredentials",
     "ClientStats",
     "ConcurrentLimitReachedError",
@@ -136,6 +140,7 @@ __all__ = [
     "OdysseyAuthError",
     "OdysseyConnectionError",
     "OdysseyError",
+    "OdysseyEventHandlers",
     "OdysseyNotFoundError",
     "OdysseyRequestError",
     "OdysseyServerError",
@@ -166,6 +171,7 @@ __all__ = [
     "VideoFrameCallback",
     "__version__",
     "connect_to_stream",
+    "raise_for_usage_error",
 ]
 
 

@@ -136,7 +136,7 @@ class Odyssey(FlatNames):
             client.connect(on_video_frame=lambda frame: print(frame.index))
             ```
         """
-        handlers = callbacks.Handlers.among(locals())
+        handlers = callbacks.OdysseyEventHandlers.among(locals())
         self._live.connect(handlers, self._live.deadline(timeout), None)
         return self
 
@@ -176,7 +176,7 @@ class Odyssey(FlatNames):
                 f"credentials must be ClientCredentials, not {type(credentials).__name__}; "
                 "use ClientCredentials.from_dict"
             )
-        handlers = callbacks.Handlers.among(locals())
+        handlers = callbacks.OdysseyEventHandlers.among(locals())
         self._live.connect(handlers, self._live.deadline(timeout), credentials)
         return self
 

@@ -127,6 +127,48 @@ class AdvancedConfig:
         return delays
 
 
+@attrs.define
+class ClientConfig:
+    """What the asyncio client keeps its arguments in; `Odyssey` takes them one by one.
+
+    Attributes:
+        api_key: The key, or `""`.
+        api_url: The service; `ODYSSEY_API_URL` where none is given, then `https://api.odyssey.ml`.
+        debug: Logs at DEBUG to stderr.
+        advanced: Retries of connecting.
+
+    Raises:
+        ValueError, TypeError: The key or the address can't be one.
+
+    Example:
+        ```python
+        config = ClientConfig(api_key="ody_...", debug=True)
+        client = Odyssey(config.api_key, api_url=config.api_url, debug=config.debug)
+        ```
+    """
+
+    api_key: str = attrs.field(default="", repr=False)
+    api_url: str = attrs.field(factory=lambda: os.environ.get("ODYSSEY_API_URL") or DEFAULT_API_URL)
+    debug: bool = False
+    advanced: AdvancedConfig = attrs.field(factory=AdvancedConfig)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.api_key, str):
+            raise TypeError(f"api_key must be a str, not {type(self.api_key).__name__}")
+        check_api_key(self.api_key)
+        check_api_url(self.api_url)
+
+    def require_api_key(self) -> str:
+        """Returns the key.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if not self.api_key:
+            raise ValueError(NO_KEY)
+        return self.api_key
+
+
 @attrs.frozen
 class Settings:
     """The checked settings of one client."""

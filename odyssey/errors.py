@@ -23,6 +23,7 @@ Every class can be pickled, so that errors cross process boundaries.
 from __future__ import annotations
 
 import copy
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -279,6 +280,12 @@ USAGE_ERRORS: dict[str, type[OdysseyUsageError]] = {
     "RATE_LIMITED": RateLimitError,
 }
 
+_CODE = re.compile(r"\S+")
+#: What the service says of too many sessions at once where it gives no code.
+_SAYS_CONCURRENT = re.compile(
+    r"(?=.*(?:concurren|simultaneous))(?=.*(?:session|stream))", re.IGNORECASE | re.DOTALL
+)
+
 #: Advice on what to do, where the service gives none.
 USAGE_ADVICE: dict[type[OdysseyUsageError], str] = {
     MonthlyLimitReachedError: "wait for the next month or take a larger plan",
@@ -312,7 +319,7 @@ def error_from_status(status: int, detail: str | None, operation: str) -> Odysse
     detail = None if detail is None else _text(detail)
     said = f": {detail}" if detail else ""
     if status == 429:
-        return error_from_usage({"code": "RATE_LIMITED", "message": detail or ""}, operation)
+        return error_from_usage({"message": detail or ""}, operation)
     default = OdysseyServerError if status >= 500 else OdysseyRequestError
     cls = STATUS_ERRORS.get(status, default)
     if issubclass(cls, OdysseyAuthError):
@@ -329,8 +336,7 @@ def error_from_usage(
     body: Mapping[str, Any], operation: str, *, retry_after: float | None = None
 ) -> OdysseyUsageError:
     """Returns the error for the usage `body` of a 429; `retry_after`: the header's, in seconds."""
-    code = _text(body.get("code")) or _text(body.get("error"))
-    message = _text(body.get("message"))
+    code, message = _code_and_message(body)
     action = _text(body.get("action"))
     details = body.get("details")
     details = dict(details) if isinstance(details, Mapping) else {}
@@ -344,6 +350,32 @@ def error_from_usage(
     if isinstance(error, RateLimitError):
         error.retry_after = _seconds(details.get("retry_after_seconds"), retry_after)
     return error
+
+
+def raise_for_usage_error(status: int, detail: object) -> None:
+    """Raises the usage error that an HTTP answer stands for; returns where it stands for none.
+
+    For programs that call the service's REST API themselves.
+
+    Args:
+        status: The HTTP status; all but 429 stand for none.
+        detail: The JSON of the body, or what it has under `detail`.
+
+    Raises:
+        OdysseyUsageError: The class for the body's code.
+
+    Example:
+        ```python
+        answer = requests.post(url, json=body, headers=headers, timeout=10)
+        if not answer.ok:
+            raise_for_usage_error(answer.status_code, answer.json())
+        ```
+    """
+    if isinstance(detail, Mapping):
+        detail = detail.get("detail", detail)
+    body = detail if isinstance(detail, Mapping) else {"message": detail}
+    if status == 429 and _code_and_message(body)[0]:
+        raise error_from_usage(body, "the service refused the request")
 
 
 def error_from_stream_reason(
@@ -373,6 +405,19 @@ def own_copy(error: E) -> E:
     own = copy.copy(error)
     own.__cause__ = error.__cause__
     return own
+
+
+def _code_and_message(body: Mapping[str, Any]) -> tuple[str, str]:
+    """Of a usage body; both may be empty."""
+    error, message = _text(body.get("error")), _text(body.get("message"))
+    code = _text(body.get("code"))
+    if not code and _CODE.fullmatch(error):
+        code = error
+    elif error != code:
+        message = message or error  # a sentence
+    if not code and _SAYS_CONCURRENT.match(message):
+        code = "CONCURRENT_LIMIT_REACHED"
+    return code, message
 
 
 def _text(value: object) -> str:

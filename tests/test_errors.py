@@ -37,6 +37,7 @@ from odyssey.errors import (
     error_from_usage,
     own_copy,
     printable,
+    raise_for_usage_error,
 )
 from tests.support.strategies import JSON
 
@@ -259,6 +260,59 @@ def test_a_429_without_a_code_is_a_rate_limit() -> None:
     assert error.code == "RATE_LIMITED"
     assert error.retry_after == 7
     assert "too many requests" in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Maximum number of concurrent sessions reached (5)",
+        "Too many simultaneous streams",
+        "Session limit reached: 5 CONCURRENT allowed",
+        "The stream limit is 5; concurrency is exhausted",
+    ],
+)
+@pytest.mark.parametrize(
+    "body_of",
+    [
+        lambda text: {"message": text},
+        lambda text: {"error": text},
+        lambda text: {"error": "Too Many Requests", "message": text},
+        lambda text: {"code": None, "error": "", "message": text},
+    ],
+)
+def test_a_429_that_speaks_of_concurrent_sessions(
+    text: str, body_of: Callable[[str], dict[str, object]]
+) -> None:
+    error = error_from_usage(body_of(text), "could not connect")
+    assert type(error) is ConcurrentLimitReachedError
+    assert (error.code, error.message) == ("CONCURRENT_LIMIT_REACHED", text)
+    assert type(error_from_status(429, text, "could not")) is ConcurrentLimitReachedError
+
+
+@pytest.mark.parametrize("text", ["Too many requests", "too many sessions a minute", "concurrent"])
+def test_other_429s_without_a_code_are_rate_limits(text: str) -> None:
+    assert type(error_from_usage({"message": text}, "could not")) is RateLimitError
+    assert type(error_from_usage({"error": f"{text}, please wait"}, "x")) is RateLimitError
+
+
+def test_a_code_wins_over_the_text() -> None:
+    body = {"code": "RATE_LIMITED", "message": "concurrent sessions"}
+    assert type(error_from_usage(body, "could not")) is RateLimitError
+    assert type(error_from_usage({**body, "code": "NEW"}, "could not")) is OdysseyUsageError
+
+
+@pytest.mark.parametrize("wrap", [lambda body: body, lambda body: {"detail": body}])
+def test_raising_for_a_usage_error(wrap: Callable[[object], object]) -> None:
+    body = {"error": "MONTHLY_LIMIT_REACHED", "message": "m", "action": "a", "details": {"x": 1}}
+    with pytest.raises(MonthlyLimitReachedError, match="m \\(a\\)") as caught:
+        raise_for_usage_error(429, wrap(body))
+    assert caught.value.details == {"x": 1}
+    with pytest.raises(ConcurrentLimitReachedError):
+        raise_for_usage_error(429, wrap("too many concurrent sessions"))
+    others: tuple[object, ...] = ({}, [], None, "slow down", {"message": "m"})
+    for nothing in others:
+        raise_for_usage_error(429, wrap(nothing))
+    raise_for_usage_error(403, wrap(body))
 
 
 def test_the_bodys_seconds_win_over_the_headers() -> None:

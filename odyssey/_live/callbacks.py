@@ -35,9 +35,16 @@ FRAME_BACKLOG = 2
 _EVENTS, _FRAMES = "odyssey-events", "odyssey-frames"
 
 
-@attrs.frozen
-class Handlers:
-    """The callbacks that `connect` was given; what each is called with, its type says."""
+@attrs.define(slots=False)
+class OdysseyEventHandlers:
+    """The callbacks of a connection; what each is called with, its type says.
+
+    Example:
+        ```python
+        handlers = OdysseyEventHandlers(on_stream_started=print)
+        client.connect(**vars(handlers))
+        ```
+    """
 
     on_connected: ConnectedCallback | None = None
     on_disconnected: DisconnectedCallback | None = None
@@ -56,7 +63,7 @@ class Handlers:
                 raise TypeError(f"{name} must be callable or None, not {type(value).__name__}")
 
     @classmethod
-    def among(cls, arguments: Mapping[str, Any]) -> Handlers:
+    def among(cls, arguments: Mapping[str, Any]) -> OdysseyEventHandlers:
         """Those among the arguments of a call.
 
         Args:
@@ -78,7 +85,7 @@ class Callbacks:
     `emit` and `frame` never block. Both threads end by themselves after `finish`.
     """
 
-    def __init__(self, handlers: Handlers) -> None:
+    def __init__(self, handlers: OdysseyEventHandlers) -> None:
         self._handlers = handlers
         self._events = EventQueue()
         # Its lock guards the fields below; `_handlers` is replaced as a whole, and read without it.
@@ -100,7 +107,7 @@ class Callbacks:
         """Frames that `on_video_frame` was too slow for."""
         return self._dropped
 
-    def replace(self, handlers: Handlers) -> None:
+    def replace(self, handlers: OdysseyEventHandlers) -> None:
         """Those that are given take the place of the present ones, from the next event on."""
         with self._frame_came:
             if not self._finished:

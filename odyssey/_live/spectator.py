@@ -12,7 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from odyssey._checks import check_timeout
-from odyssey._live.callbacks import Callbacks, DisconnectedCallback, Handlers, VideoFrameCallback
+from odyssey._live.callbacks import (
+    Callbacks,
+    DisconnectedCallback,
+    OdysseyEventHandlers,
+    VideoFrameCallback,
+)
 from odyssey._live.whep import WhepAddress, WhepSession
 from odyssey._logging import log_to_stderr, shown_url, without_locals
 from odyssey._runtime.background import load, run_in_thread
@@ -78,7 +83,7 @@ def connect_to_stream(
         ```
     """
     address = WhepAddress(webrtc_url, spectator_token)
-    handlers = Handlers(on_video_frame=on_video_frame, on_disconnected=on_disconnected)
+    handlers = OdysseyEventHandlers(on_video_frame=on_video_frame, on_disconnected=on_disconnected)
     seconds = DEFAULT_TIMEOUT if timeout is None else check_timeout(timeout)
     if debug:
         log_to_stderr()
@@ -166,7 +171,7 @@ class SpectatorSession:
         frames: Returns the queue for the frames, or None when nobody refers to it any more.
     """
 
-    def __init__(self, address: WhepAddress, handlers: Handlers) -> None:
+    def __init__(self, address: WhepAddress, handlers: OdysseyEventHandlers) -> None:
         self.frames: Callable[[], FrameQueue | None] = lambda: None
         self._url = address.url
         self._connected = False

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from odyssey.models.raw import ReadOnlyObject, read_only
+
 
 class MalformedMessage(ValueError):  # noqa: N818 - it is logged and survived, never raised to users
     """A message that is no JSON object, or lacks fields of its type. Its content isn't shown."""
@@ -30,11 +32,12 @@ class StreamEnded:
 
 @attrs.frozen
 class BroadcastReady:
-    """The addresses may have a token in them, too."""
+    """The addresses may have a token in them, too. `raw` is the whole message."""
 
     hls_url: str | None = attrs.field(repr=False)
     webrtc_url: str = attrs.field(repr=False)
     spectator_token: str = attrs.field(repr=False)
+    raw: ReadOnlyObject = attrs.field(factory=ReadOnlyObject, eq=False, repr=False)
 
 
 @attrs.frozen
@@ -185,7 +188,7 @@ def _broadcast(fields: dict[str, Any]) -> BroadcastReady | BroadcastIncomplete:
     url, token = fields.get("webrtc_url"), fields.get("spectator_token")
     if not (isinstance(url, str) and url and isinstance(token, str) and token):
         return BroadcastIncomplete()
-    return BroadcastReady(_optional(fields, "broadcast_url"), url, token)
+    return BroadcastReady(_optional(fields, "broadcast_url"), url, token, read_only(fields))
 
 
 def _object(data: str | bytes) -> dict[str, Any]:

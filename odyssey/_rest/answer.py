@@ -18,6 +18,9 @@ from requests.structures import CaseInsensitiveDict
 from odyssey._logging import Secret, shown_text, shown_url
 from odyssey.errors import OdysseyError, OdysseyServerError, error_from_status, error_from_usage
 
+#: Bytes of a refusal in plain text that are told.
+LONGEST_TEXT = 500
+
 
 @attrs.frozen
 class Answer:
@@ -93,10 +96,11 @@ def error_from_answer(answer: Answer, operation: str) -> OdysseyError | None:
     if answer.status == 429:
         detail = body.get("detail")
         usage = dict(detail if isinstance(detail, Mapping) else body)
-        for name in ("message", "action"):
+        for name in ("error", "message", "action"):
             if isinstance(usage.get(name), str):
                 usage[name] = shown_text(usage[name])
-        usage.setdefault("message", _detail(body) if isinstance(detail, (str, list)) else None)
+        if not isinstance(usage.get("message"), str) and isinstance(detail, (str, list)):
+            usage["message"] = _detail(body)
         return error_from_usage(usage, operation, retry_after=answer.retry_after())
     return error_from_status(answer.status, _detail(body), operation)
 
@@ -116,7 +120,10 @@ def _error_body(answer: Answer) -> Mapping[str, Any]:
     try:
         body = json.loads(answer.body)
     except (ValueError, RecursionError):
-        return {}
+        said = answer.headers.get("Content-Type", "").startswith("text/plain")
+        body = answer.body[:LONGEST_TEXT].decode("utf-8", "replace").strip() if said else None
+    if isinstance(body, str) and body:
+        body = {"detail": body}
     return body if isinstance(body, Mapping) else {}
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from odyssey._runtime.deadline import Deadline
+from odyssey.errors import OdysseyError, OdysseyServerError
 
 GROWTH = 1.5
 #: The longest pause, as a multiple of the first.
@@ -53,3 +54,19 @@ def poll_deadlines(
             yield over if patience is None else over.sooner(patience)
         if not pauses.sleep(last):
             return
+
+
+def may_pass(failure: OdysseyError, before: OdysseyError | None) -> bool:
+    """Tells whether a later look may fare better.
+
+    Not where an answer came and is wrong in form. A page in place of JSON, such as a proxy's, is
+    survived, but not two in a row.
+
+    Args:
+        before: How the look before failed, if it did.
+    """
+    if not isinstance(failure, OdysseyServerError):
+        return True
+    if failure.status is None or failure.status >= 500:
+        return failure.status is not None
+    return not isinstance(before, OdysseyServerError) or before.status != failure.status

@@ -26,6 +26,7 @@ from odyssey.frames.fanout import FrameFanout
 from odyssey.frames.live_stream import LiveStream
 from odyssey.frames.queue import StreamState
 from odyssey.models import BroadcastInfo
+from odyssey.models.model import with_raw
 
 logger = logging.getLogger(__name__)
 
@@ -225,7 +226,7 @@ class Conversation:
             self._stream_ended()
         elif isinstance(message, messages.BroadcastReady):
             info = BroadcastInfo(message.hls_url, message.webrtc_url, message.spectator_token)
-            self._listener.emit("on_broadcast_ready", info)
+            self._listener.emit("on_broadcast_ready", with_raw(info, message.raw))
         elif isinstance(message, messages.BroadcastIncomplete):
             said = "the service announced a broadcast without its address or its token"
             self._listener.emit("on_stream_error", "broadcast_error", said)

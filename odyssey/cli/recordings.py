@@ -46,14 +46,12 @@ def recordings() -> None:
 @with_service
 @json_option
 def list_(limit: int | None, offset: int | None, service: Service, as_json: bool) -> None:
-    import attrs
-
     from odyssey.cli._output import print_table
 
     with service.client() as client:
         page = client.recordings.list(limit, offset)
     if as_json:
-        print_json(attrs.asdict(page))
+        print_json(page.to_dict())
         return
     headings = ("STREAM", "LENGTH", "SIZE", "STARTED")
     print_table(headings, [_row(info) for info in page.recordings])
@@ -77,11 +75,9 @@ def list_(limit: int | None, offset: int | None, service: Service, as_json: bool
 @with_service
 @json_option
 def get(stream_id: str, service: Service, as_json: bool) -> None:
-    import attrs
-
     with service.client() as client:
         recording = client.recordings.get(stream_id)
-    fields = attrs.asdict(recording)
+    fields = recording.to_dict()
     if as_json:
         print_json(fields)
         return
@@ -184,4 +180,5 @@ def _row(info: StreamRecordingInfo) -> tuple[str, ...]:
     seconds = "running" if info.ended_at is None else "-"
     if info.duration_seconds is not None:
         seconds = f"{info.duration_seconds:.1f} s"
-    return info.stream_id, seconds, f"{info.width}x{info.height}", short_time(info.started_at)
+    size = "-" if None in (info.width, info.height) else f"{info.width}x{info.height}"
+    return info.stream_id, seconds, size, short_time(info.started_at)

@@ -17,7 +17,7 @@ from odyssey.cli._output import Failed, Screen, copyable, echo, json_option, pri
 from odyssey.cli._service import Service, with_service
 
 if TYPE_CHECKING:
-    from odyssey import Odyssey, SimulationJobDetail, SimulationJobInfo
+    from odyssey import Odyssey, SimulationJobDetail
 
 _STATUSES = ("pending", "dispatched", "processing", "completed", "failed", "cancelled")
 _JOBS = 4
@@ -119,7 +119,7 @@ def submit(
             finish.run(job.job_id, as_json=as_json)
             return
     if as_json:
-        print_json(_fields(job))
+        print_json(job.to_dict())
     else:
         screen.say(f"To wait for it: odyssey simulate wait {copyable(job.job_id)}")
 
@@ -161,10 +161,10 @@ def status(job_id: str, service: Service, as_json: bool) -> None:
     with service.client() as client:
         job = client.simulations.get(job_id)
     if as_json:
-        print_json(_fields(job))
+        print_json(job.to_dict())
         return
     streams = " ".join(stream.stream_id for stream in job.streams)
-    for name, value in {**_fields(job), "streams": streams or None}.items():
+    for name, value in {**job.to_dict(), "streams": streams or None}.items():
         if value is not None:
             echo(f"{name:<22} {value}")
 
@@ -200,10 +200,10 @@ def list_(
             status=wanted, active=active or None, limit=limit, offset=offset
         )
     if as_json:
-        print_json(attrs.asdict(page))
+        print_json(page.to_dict())
         return
     rows = [
-        (job.job_id, job.status.value, short_time(job.created_at), job.error_message or "")
+        (job.job_id, job.status or "-", short_time(job.created_at), job.error_message or "")
         for job in page.jobs
     ]
     print_table(("JOB", "STATUS", "CREATED", "ERROR"), rows)
@@ -226,9 +226,9 @@ def cancel(job_id: str, service: Service, as_json: bool) -> None:
     with service.client() as client:
         job = client.simulations.cancel(job_id)
     if as_json:
-        print_json(_fields(job))
+        print_json(job.to_dict())
     else:
-        echo(f"{job.job_id} {job.status.value}")
+        echo(f"{job.job_id} {job.status or '-'}")
 
 
 def _read_script(file: TextIO) -> dict[str, Any]:
@@ -270,12 +270,12 @@ class Finish:
 
     def run(self, job_id: str, *, as_json: bool) -> None:
         job = self._wait(job_id)
-        streams = sorted(job.streams, key=lambda stream: stream.script_index)
+        streams = sorted(job.streams, key=lambda stream: stream.script_index or 0)
         downloads = [Download.planned(s, "video", self.to) for s in streams] if self.to else []
         failed = fetch_all(self.client, downloads, _JOBS, self.screen)
         if as_json:
             files = [download.as_json() for download in downloads]
-            print_json({**_fields(job), "downloads": files})
+            print_json({**job.to_dict(), "downloads": files})
         elif self.to is None and self.service.keeps:
             for stream in streams:
                 command = self.service.command_to_download(stream.stream_id)
@@ -287,7 +287,8 @@ class Finish:
         began = time.monotonic()
 
         def on_update(job: SimulationJobDetail) -> None:
-            self.screen.say(f"  {job.status.value:<11} {time.monotonic() - began:6.1f} s")
+            seconds = time.monotonic() - began
+            self.screen.say(f"  {job.status or '-':<11} {seconds:6.1f} s")
 
         try:
             return self.client.simulations.wait(job_id, self.timeout, 1.0, on_update)
@@ -295,7 +296,3 @@ class Finish:
             if self.service.keeps:
                 self.screen.say(f"The job goes on: odyssey simulate wait {copyable(job_id)}")
             raise
-
-
-def _fields(job: SimulationJobDetail | SimulationJobInfo) -> dict[str, Any]:
-    return {**attrs.asdict(job), "status": job.status.value}

@@ -81,7 +81,10 @@ class Fields:
 
 def kind(value: object) -> str:
     """Names a value in a message: by its type, never by its content."""
-    return "nothing" if value is None else f"a {type(value).__name__}"
+    if value is None:
+        return "nothing"
+    name = "dict" if isinstance(value, dict) else type(value).__name__
+    return f"a {'list' if isinstance(value, list) else name}"
 
 
 def wrong_answer(subject: str, what: str) -> OdysseyServerError:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import ClassVar, Self
+
 import attrs
 
-from odyssey._logging import shown_url, without_locals
+from odyssey._logging import shown_url
 from odyssey.models.fields import Fields
+from odyssey.models.model import Model, moment
 
 
-@attrs.frozen
-class Recording:
+@attrs.frozen(getstate_setstate=False)
+class Recording(Model):
     """A recorded stream. The addresses are presigned: about an hour valid, without a token.
 
     Attributes:
@@ -22,6 +26,8 @@ class Recording:
         duration_seconds: Its length in seconds.
     """
 
+    _SUBJECT: ClassVar[str] = "the recording"
+
     stream_id: str
     video_url: str | None = attrs.field(default=None, repr=shown_url)
     events_url: str | None = attrs.field(default=None, repr=shown_url)
@@ -31,9 +37,7 @@ class Recording:
     duration_seconds: float | None = None
 
     @classmethod
-    @without_locals
-    def from_json(cls, value: object) -> Recording:
-        fields = Fields.read(value, "the recording")
+    def _read(cls, fields: Fields) -> Self:
         return cls(
             stream_id=fields.text("stream_id"),
             video_url=fields.optional_text("video_url"),
@@ -52,9 +56,9 @@ class Recording:
         return video_html(self.video_url, self.thumbnail_url, repr(self))
 
 
-@attrs.frozen
-class StreamRecordingInfo:
-    """A recording as it stands in a list.
+@attrs.frozen(getstate_setstate=False)
+class StreamRecordingInfo(Model):
+    """A recording as it stands in a list. What the service doesn't say is None.
 
     Attributes:
         stream_id: The stream it belongs to.
@@ -65,28 +69,39 @@ class StreamRecordingInfo:
         duration_seconds: Length in seconds.
     """
 
+    _SUBJECT: ClassVar[str] = "the list of recordings"
+
     stream_id: str
-    width: int
-    height: int
-    started_at: str
+    width: int | None = None
+    height: int | None = None
+    started_at: str | None = None
     ended_at: str | None = None
     duration_seconds: float | None = None
 
+    @property
+    def started(self) -> datetime | None:
+        """`started_at` as a time with its zone; None where it is none that can be read."""
+        return moment(self.started_at)
+
+    @property
+    def ended(self) -> datetime | None:
+        """`ended_at`, likewise."""
+        return moment(self.ended_at)
+
     @classmethod
-    def from_json(cls, value: object) -> StreamRecordingInfo:
-        fields = Fields.read(value, "the list of recordings")
+    def _read(cls, fields: Fields) -> Self:
         return cls(
             stream_id=fields.text("stream_id"),
-            width=fields.integer("width"),
-            height=fields.integer("height"),
-            started_at=fields.text("started_at"),
+            width=fields.optional_integer("width"),
+            height=fields.optional_integer("height"),
+            started_at=fields.optional_text("started_at"),
             ended_at=fields.optional_text("ended_at"),
             duration_seconds=fields.optional_number("duration_seconds"),
         )
 
 
-@attrs.frozen
-class StreamRecordingsList:
+@attrs.frozen(getstate_setstate=False)
+class StreamRecordingsList(Model):
     """One page of recordings, newest first.
 
     Attributes:
@@ -96,14 +111,15 @@ class StreamRecordingsList:
         offset: How many were skipped before it.
     """
 
+    _SUBJECT: ClassVar[str] = "the list of recordings"
+
     recordings: list[StreamRecordingInfo] = attrs.field(hash=False)
     total: int
     limit: int
     offset: int
 
     @classmethod
-    def from_json(cls, value: object) -> StreamRecordingsList:
-        fields = Fields.read(value, "the list of recordings")
+    def _read(cls, fields: Fields) -> Self:
         recordings = fields.items("recordings", StreamRecordingInfo.from_json)
         return cls(
             recordings=recordings,

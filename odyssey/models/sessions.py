@@ -7,28 +7,41 @@ import contextlib
 import enum
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import attrs
 
 from odyssey._checks import check_whole
 from odyssey._logging import shown_url, without_locals
+from odyssey.models.fields import Fields
+from odyssey.models.model import Model
 
 
-@attrs.frozen
-class StreamerCapabilities:
+@attrs.frozen(getstate_setstate=False)
+class StreamerCapabilities(Model):
     """The capabilities of a session's streamer.
 
     Attributes:
         image_to_video: Whether `start_stream(image=...)` is possible.
     """
 
+    _SUBJECT: ClassVar[str] = "the session's capabilities"
+
     image_to_video: bool = False
 
     @classmethod
-    def from_json(cls, value: object) -> StreamerCapabilities:
+    def from_json(cls, value: object) -> Self:
         """Anything but an object with a true `image_to_video` reads as: it can't."""
-        return cls(isinstance(value, Mapping) and value.get("image_to_video") is True)
+        return super().from_json(value if isinstance(value, Mapping) else {})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`; reads what `from_json` reads."""
+        return cls.from_json(data)
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        return cls(fields.data.get("image_to_video") is True)
 
 
 @attrs.frozen
@@ -125,8 +138,8 @@ def _session_id(token: object) -> str:
     return claim
 
 
-@attrs.frozen
-class BroadcastInfo:
+@attrs.frozen(getstate_setstate=False)
+class BroadcastInfo(Model):
     """The addresses at which a broadcast stream can be watched.
 
     Attributes:
@@ -135,9 +148,19 @@ class BroadcastInfo:
         spectator_token: The token that goes with it; never shown in a repr.
     """
 
+    _SUBJECT: ClassVar[str] = "the broadcast"
+
     hls_url: str | None = attrs.field(repr=shown_url)
     webrtc_url: str = attrs.field(repr=shown_url)
     spectator_token: str = attrs.field(repr=lambda _: "'…'")
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        return cls(
+            hls_url=fields.optional_text("broadcast_url"),
+            webrtc_url=fields.text("webrtc_url"),
+            spectator_token=fields.text("spectator_token"),
+        )
 
 
 class ConnectionStatus(enum.StrEnum):

@@ -16,6 +16,7 @@ import attrs
 from odyssey._checks import check_count, check_timeout, check_wait, path_segment
 from odyssey._rest.client import LONGEST_BODY, HttpClient
 from odyssey._rest.pages import paginate_unique
+from odyssey._rest.polling import may_pass, poll_deadlines
 from odyssey._runtime.background import load
 from odyssey._runtime.deadline import Deadline
 from odyssey.errors import (
@@ -147,15 +148,13 @@ class Recordings:
             OdysseyTimeoutError: The recording was not ready in time; the text names what was
                 missing.
             OdysseyServerError, OdysseyConnectionError, RateLimitError: The last request within the
-                time failed.
+                time failed; or an answer, whichever it was, is not what it should be.
 
         Example:
             ```python
             recording = client.recordings.wait(stream.id, artifacts=("video", "events"))
             ```
         """
-        from odyssey._rest.polling import poll_deadlines
-
         wanted = [_check_artifact(name) for name in _check_names(artifacts)]
         seconds = check_wait(timeout)
         first_pause = check_timeout(interval, "interval")
@@ -373,6 +372,8 @@ class _Waiting:
             self._missing, self._failure = "recording", None
             return None
         except (OdysseyConnectionError, RateLimitError) as exc:
+            if not may_pass(exc, self._failure):
+                raise
             if not (isinstance(exc, OdysseyTimeoutError) and deadline.passed()):
                 self._failure = exc
             logger.debug("waiting on for recording %r although %s", self._stream_id, exc)

@@ -12,7 +12,7 @@ from odyssey._logging import Secret, shown_text, without_locals
 from odyssey._progress import progress_bar
 from odyssey._rest.client import HttpClient
 from odyssey._rest.pages import paginate_unique
-from odyssey._rest.polling import poll_deadlines
+from odyssey._rest.polling import may_pass, poll_deadlines
 from odyssey._runtime.deadline import Deadline
 from odyssey.errors import (
     OdysseyConnectionError,
@@ -239,24 +239,26 @@ class Simulations:
         first_pause = check_timeout(interval, "interval") or 2.0
         if on_update is not None and not callable(on_update):
             raise TypeError(f"on_update must be callable, not {type(on_update).__name__}")
-        last: SimulationJobStatus | None = None
+        last: SimulationJobDetail | None = None
         failure: OdysseyError | None = None
         with _StatusBar(job_id, shown=progress) as bar:
             for patience in poll_deadlines(seconds, first_pause, self._timeout):
                 try:
                     job, failure = self._get(job_id, patience), None
                 except (OdysseyConnectionError, RateLimitError) as exc:
+                    if not may_pass(exc, failure):
+                        raise
                     logger.info("waiting on although %s", exc)
                     # A request cut off by the timeout says less than the failure before it.
                     if failure is None or not isinstance(exc, OdysseyTimeoutError):
                         failure = exc
                     continue
-                if job.status is not last:
-                    last = job.status
-                    bar.show(last)
+                if last is None or job.status != last.status:
+                    last = job
+                    bar.show(_said(job))
                     if on_update is not None:
                         on_update(job)
-                    if last.is_final:
+                    if job.status is not None and job.status.is_final:
                         return _completed(job)
         raise _not_over(job_id, timeout, last) from failure
 
@@ -271,20 +273,23 @@ def _completed(job: SimulationJobDetail) -> SimulationJobDetail:
     if job.status is SimulationJobStatus.COMPLETED:
         return job
     why = f": {shown_text(job.error_message)}" if job.error_message else ""
-    raise SimulationFailedError(f"simulation {job.job_id} {_PAST[job.status]}{why}", job=job)
+    past = "failed" if job.status is SimulationJobStatus.FAILED else "was cancelled"
+    raise SimulationFailedError(f"simulation {job.job_id} {past}{why}", job=job)
+
+
+def _said(job: SimulationJobDetail) -> str:
+    """The job's status, which may be a text that this version doesn't know."""
+    return "no status" if job.status is None else shown_text(job.status.value)
 
 
 def _not_over(
-    job_id: str, timeout: float | None, last: SimulationJobStatus | None
+    job_id: str, timeout: float | None, last: SimulationJobDetail | None
 ) -> OdysseyTimeoutError:
-    stands = "never seen" if last is None else f"last seen: {last.value}"
+    stands = "never seen" if last is None else f"last seen: {_said(last)}"
     return OdysseyTimeoutError(
         f"simulation {job_id} was not over after {timeout} s ({stands}); it goes on: wait for it "
         "again"
     )
-
-
-_PAST = {SimulationJobStatus.FAILED: "failed", SimulationJobStatus.CANCELLED: "was cancelled"}
 
 
 def _prepare_scripts(scripts: object, portrait: bool) -> list[list[dict[str, Any]]]:
@@ -319,9 +324,9 @@ class _StatusBar:
             self._bar = progress_bar(f"simulation {job_id}", bar_format="{desc} [{elapsed}]")
         self._job_id = job_id
 
-    def show(self, status: SimulationJobStatus) -> None:
+    def show(self, status: str) -> None:
         if self._bar is not None:
-            said = printable(f"simulation {self._job_id}: {status.value}")
+            said = printable(f"simulation {self._job_id}: {status}")
             self._bar.set_description_str(said)
 
     def __enter__(self) -> _StatusBar:

@@ -31,8 +31,10 @@ def count_text(value: int | None) -> str:
     return _UNKNOWN if value is None or not 0 <= value < _MOST else str(value)
 
 
-def local_time(text: str) -> str:
+def local_time(text: str | None) -> str:
     """A time of the service as local time; a text that is none, or out of reach, as it is."""
+    if text is None:
+        return _UNKNOWN
     try:
         time = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
         return time.astimezone().strftime("%Y-%m-%d %H:%M")
@@ -69,7 +71,7 @@ class Card:
             stream_id=usable_id(info.stream_id),
             length="running" if running else seconds_text(info.duration_seconds),
             size=f"{count_text(info.width)}{_TIMES}{count_text(info.height)}",
-            is_wide=info.width > info.height,
+            is_wide=(info.width or 0) > (info.height or 0),
             started=local_time(info.started_at),
         )
 

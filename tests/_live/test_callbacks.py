@@ -12,7 +12,7 @@ import pytest
 from odyssey import Odyssey, OdysseyError
 from odyssey._live import callbacks as _callbacks
 from odyssey._live import event_queue as _event_queue
-from odyssey._live.callbacks import FRAME_BACKLOG, Callbacks, Handlers
+from odyssey._live.callbacks import FRAME_BACKLOG, Callbacks, OdysseyEventHandlers
 from odyssey._live.event_queue import MOST_ERRORS
 from odyssey._runtime.deadline import Deadline
 from tests.support.helpers import our_threads, wait_until
@@ -27,7 +27,7 @@ def start() -> Iterator[Start]:
     started: list[Callbacks] = []
 
     def start(**handlers: Any) -> Callbacks:
-        started.append(Callbacks(Handlers(**handlers)))
+        started.append(Callbacks(OdysseyEventHandlers(**handlers)))
         return started[-1]
 
     yield start
@@ -124,10 +124,10 @@ def test_a_callback_that_is_false_is_called_too(start: Start) -> None:
     assert seen == ["called"]
 
 
-@pytest.mark.parametrize("name", [a.name for a in attrs.fields(Handlers)])
+@pytest.mark.parametrize("name", [a.name for a in attrs.fields(OdysseyEventHandlers)])
 def test_what_cannot_be_called_is_refused_at_once(name: str) -> None:
     with pytest.raises(TypeError, match=f"{name} must be callable or None, not int"):
-        Handlers(**{name: 5})  # type: ignore[arg-type]
+        OdysseyEventHandlers(**{name: 5})  # type: ignore[arg-type]
     with Odyssey("ody_key") as client, pytest.raises(TypeError, match=name):
         client.connect(**{name: 5})  # type: ignore[arg-type]
 
@@ -353,7 +353,7 @@ def test_what_is_given_later_replaces_and_the_rest_stays(start: Start) -> None:
     )
     callbacks.emit("on_stream_started", "s1")
     wait_until(lambda: seen == ["first"])
-    callbacks.replace(Handlers(on_stream_started=lambda _: seen.append("second")))
+    callbacks.replace(OdysseyEventHandlers(on_stream_started=lambda _: seen.append("second")))
     callbacks.emit("on_stream_started", "s2")
     callbacks.emit("on_stream_ended")
     done(callbacks)
@@ -364,9 +364,9 @@ def test_threads_start_when_there_is_something_to_call(start: Start) -> None:
     seen: list[object] = []
     callbacks = start()
     callbacks.emit("on_stream_started", "s1")  # nobody asked for it
-    callbacks.replace(Handlers(on_stream_ended=lambda: seen.append("end")))
+    callbacks.replace(OdysseyEventHandlers(on_stream_ended=lambda: seen.append("end")))
     assert "odyssey-frames" not in our_threads()
-    callbacks.replace(Handlers(on_video_frame=lambda frame: seen.append(frame.index)))
+    callbacks.replace(OdysseyEventHandlers(on_video_frame=lambda frame: seen.append(frame.index)))
     callbacks.frame(frame(7))
     wait_until(lambda: seen == [7])
     callbacks.emit("on_stream_ended")
@@ -377,7 +377,9 @@ def test_threads_start_when_there_is_something_to_call(start: Start) -> None:
 def test_after_the_end_nothing_starts_any_more(start: Start) -> None:
     callbacks = start()
     done(callbacks)
-    callbacks.replace(Handlers(on_video_frame=lambda frame: None, on_connected=lambda: None))
+    callbacks.replace(
+        OdysseyEventHandlers(on_video_frame=lambda frame: None, on_connected=lambda: None)
+    )
     assert not our_threads() & {"odyssey-events", "odyssey-frames"}
 
 

@@ -185,6 +185,22 @@ def test_a_429_of_another_shape_is_a_rate_limit(make: Make, body: object) -> Non
     assert ("slow down" in str(caught.value)) == (body == {"detail": "slow down"})
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"detail": "Maximum concurrent sessions reached"}, "application/json"),
+        ({"message": None, "detail": "Maximum concurrent sessions reached"}, "application/json"),
+        ("Maximum concurrent sessions reached", "application/json"),
+        (b"Maximum concurrent sessions reached\n", "text/plain; charset=utf-8"),
+    ],
+)
+def test_a_429_that_speaks_of_concurrent_sessions(make: Make, body: object, kind: str) -> None:
+    reply = Reply(body, 429, {"Content-Type": kind})
+    with TinyServer(always(reply)) as server:
+        with pytest.raises(ConcurrentLimitReachedError, match="not: Maximum concurrent sessions"):
+            make(server.url).post("/thing", {}, soon(), "could not")
+
+
 # Nothing secret is shown.
 
 SECRETS = (KEY, "bearer-1", "s3cret")

@@ -15,7 +15,9 @@ from odyssey import (
     OdysseyServerError,
     Recording,
     SimulationJobDetail,
+    SimulationJobInfo,
     SimulationJobsList,
+    SimulationStream,
     StreamerCapabilities,
     StreamRecordingInfo,
     StreamRecordingsList,
@@ -95,10 +97,13 @@ def test_a_wrong_type_names_the_field_but_not_the_value(
     ("read", "good", "field"),
     [
         (Recording.from_json, RECORDING, "stream_id"),
-        *((StreamRecordingInfo.from_json, INFO, field) for field in list(INFO)[:4]),
+        (StreamRecordingInfo.from_json, INFO, "stream_id"),
+        (SimulationJobInfo.from_json, {"status": "pending"}, "job_id"),
+        (SimulationJobDetail.from_json, {"status": "pending"}, "job_id"),
+        (SimulationStream.from_json, RECORDING, "stream_id"),
     ],
 )
-def test_a_missing_field_is_named(
+def test_a_missing_id_is_named(
     read: Callable[[object], object], good: dict[str, Any], field: str
 ) -> None:
     for broken in ({**good, field: None}, {k: v for k, v in good.items() if k != field}):

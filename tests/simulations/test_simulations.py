@@ -135,9 +135,11 @@ def test_waiting_tells_of_every_status(client: Odyssey, emulator: Emulator) -> N
     seen: list[str] = []
 
     def on_update(job: SimulationJobDetail) -> None:
+        assert job.status is not None
         seen.append(job.status.value)
-        if job.status.value in held:
-            emulator.faults.clear(held[job.status.value])
+        for state in states:
+            if job.status == state:
+                emulator.faults.clear(held[state])
 
     job = client.simulations.submit(script=script())
     done = client.simulations.wait(job, 20, 0.02, on_update)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import signal
 from pathlib import Path
 
@@ -74,7 +73,8 @@ def test_the_grid_and_its_pages(site: Site, connected: Odyssey, tmp_path: Path) 
     assert len(site.all(".card")) == 12
     newest, *_ = connected.recordings.list(limit=1).recordings
     assert newest.stream_id == ids[-1]
-    local = datetime.datetime.fromisoformat(newest.started_at).astimezone()
+    assert newest.started is not None
+    local = newest.started.astimezone()
     assert site.texts(".card")[0].split("\n") == [
         f"{newest.duration_seconds:.1f} s",
         f"1280{chr(0xD7)}704",
