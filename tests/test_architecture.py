@@ -293,6 +293,7 @@ CONTRACT = {
     *("OdysseyNotFoundError", "OdysseyServerError", "SimulationFailedError", "OdysseyUsageError"),
     *("MonthlyLimitReachedError", "ConcurrentLimitReachedError", "AccountSuspendedError"),
     *("StreamDurationExceededError", "RateLimitError"),
+    *("ClientConfig", "OdysseyEventHandlers", "raise_for_usage_error"),
 }
 
 

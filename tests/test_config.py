@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey import AdvancedConfig, Odyssey, connect_to_stream
+from odyssey import AdvancedConfig, ClientConfig, Odyssey, connect_to_stream
 from odyssey._checks import check_count, check_timeout, check_wait
 from odyssey._logging import Secret
 from odyssey.config import DEFAULT_API_URL, Settings, check_api_key, check_api_url
@@ -326,3 +327,33 @@ print(did, threading.active_count())
     before = open_sockets()
     Odyssey("ody_key").close()
     assert open_sockets() == before
+
+
+# The asyncio client's class for it.
+
+
+def test_a_client_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ClientConfig() == ClientConfig("", DEFAULT_API_URL, False, AdvancedConfig())
+    with pytest.raises(ValueError, match="needs an API key"):
+        ClientConfig().require_api_key()
+    monkeypatch.setenv("ODYSSEY_API_URL", "http://127.0.0.1:1")
+    config = ClientConfig(api_key="ody_0123456789abcdef", debug=True)
+    assert config.api_url == "http://127.0.0.1:1"
+    assert config.require_api_key() == "ody_0123456789abcdef"
+    assert "ody_" not in repr(config)
+    with Odyssey(config.api_key, api_url=config.api_url, advanced=config.advanced) as client:
+        assert not client.is_connected
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"api_key": 5}, TypeError),
+        ({"api_key": None}, TypeError),
+        ({"api_key": "ody two"}, ValueError),
+        ({"api_url": "ftp://x"}, ValueError),
+    ],
+)
+def test_a_client_config_that_is_none(given: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=next(iter(given))):
+        ClientConfig(**given)

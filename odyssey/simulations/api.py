@@ -119,7 +119,7 @@ class Simulations:
         Example:
             ```python
             job = client.simulations.get(job_id)
-            print(job.status.value, len(job.streams))
+            print(job.status, len(job.streams))
             ```
         """
         return self._get(job_id, Deadline.after(self._timeout))
@@ -143,7 +143,7 @@ class Simulations:
         Example:
             ```python
             for job in client.simulations.list(active=True, limit=10).jobs:
-                print(job.job_id, job.status.value)
+                print(job.job_id, job.status)
             ```
         """
         params: dict[str, object] = {}
@@ -230,7 +230,7 @@ class Simulations:
 
         Example:
             ```python
-            job = client.simulations.wait(job_id, on_update=lambda job: print(job.status.value))
+            job = client.simulations.wait(job_id, on_update=lambda job: print(job.status))
             client.recordings.download(job.streams[0], "cat.mp4")
             ```
         """

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 import weakref
@@ -130,6 +131,14 @@ def test_what_cannot_be_called_is_refused_at_once(name: str) -> None:
         OdysseyEventHandlers(**{name: 5})  # type: ignore[arg-type]
     with Odyssey("ody_key") as client, pytest.raises(TypeError, match=name):
         client.connect(**{name: 5})  # type: ignore[arg-type]
+
+
+def test_handlers_are_the_arguments_of_connect() -> None:
+    handlers = OdysseyEventHandlers(on_connected=print)
+    handlers.on_error = lambda error, fatal: None
+    arguments = set(vars(handlers))
+    assert handlers.given() == {"on_connected": print, "on_error": handlers.on_error}
+    assert arguments == set(inspect.signature(Odyssey.connect).parameters) - {"self", "timeout"}
 
 
 # Exceptions.
