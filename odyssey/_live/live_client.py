@@ -44,7 +44,8 @@ from odyssey.frames.queue import FrameQueue, Overflow
 from odyssey.models import ConnectionStatus
 
 if TYPE_CHECKING:
-    from odyssey._live.callbacks import Callbacks, OdysseyEventHandlers
+    from odyssey._live.callbacks import Callbacks
+    from odyssey._live.callbacks import OdysseyEventHandlers as Handlers
     from odyssey._rtc.connection import Connection
     from odyssey._runtime.portal import Portal
     from odyssey.frames.live_stream import LiveStream
@@ -166,10 +167,7 @@ class LiveClient:
 
     @reported("connected")
     def connect(
-        self,
-        handlers: OdysseyEventHandlers,
-        deadline: Deadline,
-        credentials: ClientCredentials | None,
+        self, handlers: Handlers, deadline: Deadline, credentials: ClientCredentials | None
     ) -> None:
         """Returns when the connection is ready; at once if there is one, which gets the handlers.
 
@@ -206,7 +204,7 @@ class LiveClient:
                 self._sessions.keep(grant)
                 raise
 
-    def _begin(self, handlers: OdysseyEventHandlers, deadline: Deadline) -> tuple[Portal, _Attempt]:
+    def _begin(self, handlers: Handlers, deadline: Deadline) -> tuple[Portal, _Attempt]:
         cancellation = Cancellation()
         with self._state:
             self._cancellation = cancellation
