@@ -18,7 +18,7 @@ from odyssey._video.bounds import MOST_PIXELS
 from odyssey._video.decoding import Decoding, IndexMismatch
 from odyssey._video.guarded_file import GuardedFile, SeekableFile
 from odyssey._video.index import FrameIndex
-from odyssey._video.mp4_claims import MOST_TRACKS, check_claims
+from odyssey._video.mp4_claims import MOST_TRACKS, begins_as_mp4, check_claims
 from odyssey._video.turning import Turning
 from odyssey.errors import OdysseyError
 
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 _OPTIONS = {"protocol_whitelist": "none"}
 # Its tables say nearly all: so many bytes of frames are read beforehand to find out the rest.
 _MP4_OPTIONS = {"probesize": str(1 << 17), "max_streams": str(MOST_TRACKS)}
+# What doesn't begin as an MP4, and so was not checked, is not opened as one.
+_MP4_NAMES = frozenset({"mov", "mp4", "m4a", "3gp", "3g2", "mj2"})
+_OTHER_FORMATS = ",".join(
+    name for name in sorted(av.formats_available) if _MP4_NAMES.isdisjoint(name.split(","))
+)
 # So many frames are decoded rather than skipped: seeking costs about as much.
 _NOT_WORTH_IT = 4
 
@@ -61,8 +66,11 @@ class VideoFile:
         if self._file.size == 0:
             raise OdysseyError(f"{name} is empty: there is no frame in it")
         options = _OPTIONS | _bounded()
-        if check_claims(self._file, name):
+        if format == "mp4" or begins_as_mp4(self._file):
+            check_claims(self._file, name)
             options |= _MP4_OPTIONS
+        else:
+            options["format_whitelist"] = _OTHER_FORMATS
         self._file.begin(anew=True)
         with self._translated():
             self._container: InputContainer = av.open(

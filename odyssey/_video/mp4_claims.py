@@ -24,26 +24,35 @@ MOST_BOXES = 200_000
 
 # Boxes that libav passes over. `free` is passed over unless a table of contents is hidden in it.
 _PASSED_OVER = frozenset({b"mdat", b"free", b"skip", b"wide", b"uuid"})
-_BEGINNINGS = _PASSED_OVER | {b"ftyp", b"moov", b"moof", b"styp", b"sidx", b"pnot", b"udta"}
+_BEGINNINGS = _PASSED_OVER | {
+    b"ftyp",
+    b"moov",
+    b"moof",
+    b"styp",
+    b"sidx",
+    b"pnot",
+    b"udta",
+    b"junk",
+}
 _HIDDEN = frozenset({b"moov", b"cmov"})
 _TABLE = re.compile(rb"stsz|stz2|stts|ctts|elst|trun|cmov|sidx")
 _SOUND = re.compile(rb"hdlr.{8}soun", re.DOTALL)
 
 
-def check_claims(file: GuardedFile, name: str) -> bool:
-    """Refuses an MP4 that claims more than can be in it; leaves other files alone.
+def begins_as_mp4(file: GuardedFile) -> bool:
+    """Whether the first box is one that MP4 files begin with."""
+    return file.look(4, 4) in _BEGINNINGS
+
+
+def check_claims(file: GuardedFile, name: str) -> None:
+    """Refuses a file that claims, read as an MP4, more than can be in it.
 
     What was read is kept for libav, so that nothing is fetched twice.
 
-    Returns:
-        Whether it is an MP4.
-
     Raises:
-        OdysseyError: it claims more frames than it has bytes, or more than the bounds above.
-        OdysseyTimeoutError: the time was over; and whatever reading raises.
+        OdysseyError: It claims more frames than it has bytes, or more than the bounds above.
+        OdysseyTimeoutError: The time was over; and whatever reading raises.
     """
-    if file.look(4, 4) not in _BEGINNINGS:
-        return False
     claims = _Claims(file.size)
     at = boxes = kept = 0
     while at + 8 <= file.size and claims.problem is None:
@@ -66,7 +75,6 @@ def check_claims(file: GuardedFile, name: str) -> bool:
     problem = claims.problem or claims.total_problem()
     if problem is not None:
         raise OdysseyError(f"{name} is broken: {problem}")
-    return True
 
 
 def _parsed(header: bytes, left: int) -> tuple[int, bytes, bytes]:

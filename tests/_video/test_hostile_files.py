@@ -127,9 +127,21 @@ def test_what_may_be_is_left_to_libav(claims: Claims) -> None:
     check_claims(opened(hostile_mp4(claims)), "cat.mp4")
 
 
+@pytest.mark.parametrize("first", [box("abcd"), u32(2), u32(12) + b"zzzzzzzz"])
+def test_a_beginning_hides_nothing(first: bytes) -> None:
+    """libav takes files for MP4s that have something else before."""
+    data = first + hostile_mp4(SAMPLE_TABLE)
+    for kind in ("mp4", None):
+        with pytest.raises(OdysseyError, match=r"cat\.mp4 is broken") as caught:
+            VideoFile(io.BytesIO(data), "cat.mp4", kind)
+        claims = "it claims" in str(caught.value)
+        assert claims == (kind == "mp4" and first != u32(2))
+
+
 def test_other_files_are_left_to_libav() -> None:
-    check_claims(opened(b"<html>" + full("stsz", u32(1, MANY))), "cat.mp4")
-    check_claims(opened(b"short"), "cat.mp4")
+    for data in (b"<html>" + full("stsz", u32(1, MANY)), b"short"):
+        with pytest.raises(OdysseyError, match=r"broken, or no video|no frame|no video"):
+            VideoFile(io.BytesIO(data), "cat.mp4")
 
 
 def test_nothing_is_read_twice(tmp_path: Path) -> None:
