@@ -54,22 +54,23 @@ class Prompt:
 
 
 class _Parts:
-    """The frames as parts of an MJPEG answer. All pages share the last one that was made."""
+    """Frames as parts of an MJPEG answer. All pages share the newest one that was made."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the two below; held while one is made
-        self._frame: VideoFrame | None = None
+        self._newest: VideoFrame | None = None
         self._part = b""
 
     def of(self, frame: VideoFrame) -> bytes:
+        """The part of this frame, or of a newer one that another page has had already."""
         with self._lock:
-            if frame is not self._frame:
+            if self._newest is None or frame.received_at > self._newest.received_at:
                 picture = io.BytesIO()
                 frame.to_image().save(picture, "JPEG", quality=QUALITY)
                 body = picture.getvalue()
                 head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}"
                 self._part = f"{head}\r\n\r\n".encode() + body + b"\r\n"
-                self._frame = frame
+                self._newest = frame
             return self._part
 
 
@@ -179,8 +180,9 @@ class ViewerStream:
                     continue
                 except OdysseyError:
                     return
-                part = self._parts.of(frame)
-                yield part
+                before, part = part, self._parts.of(frame)
+                if part is not before:
+                    yield part
 
     def _settle(self) -> None:
         """Disconnects if the service has ended the stream: an idle connection holds a streamer.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
 
-from odyssey import Odyssey
+from odyssey import Odyssey, VideoFrame
 from odyssey.viewer import Viewer, connections
 from odyssey.viewer.live import _Parts
 from tests.support.helpers import wait_until
@@ -96,6 +98,7 @@ def test_all_connections_are_in_use(
         wait_until(is_answered)
 
 
+@pytest.mark.slow
 def test_an_answer_that_nobody_reads_is_given_up(
     page: Viewer, client: Odyssey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,12 +126,40 @@ def test_the_end_of_the_viewer_ends_its_answers(client: Odyssey) -> None:
     video.close()
 
 
-def test_pages_share_the_picture(client: Odyssey) -> None:
+def test_pages_share_the_picture(
+    page: Viewer, client: Odyssey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else each page that is open costs the stream some of its frames."""
+    made: Counter[int] = Counter()
+    to_image = VideoFrame.to_image
+
+    def counted(frame: VideoFrame) -> Any:
+        made[frame.index] += 1
+        return to_image(frame)
+
+    monkeypatch.setattr(VideoFrame, "to_image", counted)
+    client.connect()
+    client.start_stream("A cat")
+    with entered(page.url) as inside, contextlib.ExitStack() as stack:
+        address = f"{page.url.partition('/?')[0]}/live/video"
+        videos = [inside.get(address, stream=True, timeout=10) for _ in range(5)]
+        for video in videos:
+            stack.callback(video.close)
+
+        def all_have_more() -> bool:
+            return all(len(video.raw.read(50_000)) == 50_000 for video in videos)
+
+        wait_until(lambda: all_have_more() and len(made) > 20)
+    assert set(made.values()) == {1}
+
+
+def test_a_page_that_comes_late_gets_the_newest_picture(client: Odyssey) -> None:
     client.connect()
     client.start_stream("A cat")
     first, second = client.frames.take(2)
     parts = _Parts()
     part = parts.of(first)
     assert parts.of(first) is part
-    assert parts.of(second) != part
+    newer = parts.of(second)
+    assert newer != part
+    assert parts.of(first) is newer
