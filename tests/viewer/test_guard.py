@@ -141,6 +141,7 @@ def test_the_browser_is_started_with_an_invitation(
     command = [sys.executable, "-m", "odyssey", "viewer"]
     with Terminal(command, cli.env, cli.folder, 200) as terminal:
         wait_until(opened.exists, 30)
+        terminal.wait_for("Ctrl-C ends it")
         printed = terminal.screen.partition("token=")[2].split()[0]
     assert len(printed) > 40
     given = opened.read_text()

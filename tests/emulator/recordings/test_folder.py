@@ -191,15 +191,29 @@ def damaged(path: Path) -> None:
     path.write_bytes(content)
 
 
+def damaged_where_nobody_looks(path: Path) -> None:
+    """In a page of simulations that are long over."""
+    store = Store(path.parent)
+    for number in range(40):
+        store.jobs.add(f"job-{number}", "owner", "{}", 1)
+        store.jobs.fail(f"job-{number}", "it failed " * 50)
+    store.close()
+    content = bytearray(path.read_bytes())
+    page = content.rindex(b"it failed ") // 4096 * 4096
+    content[page : page + 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "breaking",
     [
         lambda path: path.write_bytes(b"This is no database. " * 300),
         lambda path: path.write_bytes(path.read_bytes()[:5000]),
         damaged,
+        damaged_where_nobody_looks,
         of_another_program,
     ],
-    ids=["other content", "cut", "damaged", "of another program"],
+    ids=["other content", "cut", "damaged", "damaged in part", "of another program"],
 )
 def test_a_broken_index_says_what_to_do(tmp_path: Path, breaking: Callable[[Path], object]) -> None:
     """Fault: a crash, or another program. Not a byte of the recordings is lost over it."""
