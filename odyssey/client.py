@@ -90,8 +90,8 @@ class Odyssey(FlatNames):
         origin = Origin.of(settings.api_url)
         if origin is not None and not origin.is_encrypted and not origin.is_loopback:
             warnings.warn(
-                f"the API key and all else goes unencrypted to {shown_url(settings.api_url)}: use "
-                "an https:// address",
+                f"the API key goes unencrypted to {shown_url(settings.api_url)}, and so does all "
+                "else: use an https:// address",
                 stacklevel=2,
             )
         self._http = HttpClient(settings.api_url, settings.require_key)
