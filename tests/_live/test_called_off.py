@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from odyssey import AdvancedConfig, ConnectionStatus, Odyssey, OdysseyConnectionError
-from odyssey._live.callbacks import Callbacks, Handlers
+from odyssey._live.callbacks import Callbacks, OdysseyEventHandlers
 from odyssey._rtc.connection import Connection
 from odyssey.emulator import Emulator
 from odyssey.frames.fanout import FrameFanout
@@ -72,7 +72,9 @@ def test_as_the_media_thread_begins_to_authenticate(client: Odyssey) -> None:
 
 def test_just_before_it_authenticates() -> None:
     statuses: list[ConnectionStatus] = []
-    callbacks = Callbacks(Handlers(on_status_change=lambda status, _: statuses.append(status)))
+    callbacks = Callbacks(
+        OdysseyEventHandlers(on_status_change=lambda status, _: statuses.append(status))
+    )
     connection = Connection(FrameFanout(FrameQueue()), callbacks, AdvancedConfig())
 
     async def disconnect_first() -> None:
