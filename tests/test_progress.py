@@ -35,7 +35,8 @@ def test_with_one_it_is_shown(
 ) -> None:
     stderr = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stderr)
-    with reporting(True, "video.mp4") as report:
+    with reporting(True, "\x1b[2J\u202evideo.mp4") as report:
         report(0, 20)
         report(20, 20)
     assert "video.mp4: 100%" in stderr.getvalue()
+    assert all(character.isprintable() or character in "\r\n" for character in stderr.getvalue())
