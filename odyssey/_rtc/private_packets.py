@@ -230,9 +230,9 @@ class _Chunks:
             body = packet[at + _CHUNK.size : at + length]
             if length < _CHUNK.size or (kind == _DATA and self._is_far_ahead(body)):
                 return False
-            if kind == _SACK and _acknowledged(body) > MOST_ACKNOWLEDGED:
+            if kind == _SACK and acknowledged(body) > MOST_ACKNOWLEDGED:
                 return False
-            if kind in _PARAMETERS_AT and not _has_sound_parameters(body[_PARAMETERS_AT[kind] :]):
+            if kind in _PARAMETERS_AT and not has_sound_parameters(body[_PARAMETERS_AT[kind] :]):
                 return False
             at += length + -length % 4
         return True
@@ -256,7 +256,7 @@ class _Chunks:
         return None
 
 
-def _acknowledged(sack: bytes) -> int:
+def acknowledged(sack: bytes) -> int:
     """How many packets a SACK names one by one, after the first that is missing."""
     gaps = _COUNTS.unpack_from(sack, 8)[0] if len(sack) >= 12 else 0
     places = range(12, min(12 + 4 * gaps, len(sack) - 3), 4)
@@ -264,7 +264,7 @@ def _acknowledged(sack: bytes) -> int:
     return sum(max(0, end - start + 1) for start, end in ranges)
 
 
-def _has_sound_parameters(body: bytes) -> bool:
+def has_sound_parameters(body: bytes) -> bool:
     """Whether each is at least as long as its own length: aiortc stays at one that says 0."""
     at = 0
     while at + _PARAMETER.size <= len(body):

@@ -4,25 +4,37 @@ goes on, or ends with our error, and says no word that is not ours.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterator
 from struct import pack
+from typing import TypeVar
 
+import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from odyssey import Odyssey, OdysseyConnectionError, Stream
+from odyssey import Odyssey, OdysseyConnectionError, OdysseyError, OdysseyTimeoutError, Stream
 from odyssey._rtc.private_packets import MOST_CHANNELS, MOST_PIECES, MOST_SOURCES
 from odyssey.emulator import Emulator
 from tests.support.helpers import in_thread
 from tests.support.hostile import HostilePeer, chunk, data_chunk
+from tests.support.strategies import examples
 
 pytestmark = pytest.mark.live
+
+#: Bytes that a process may grow by, whatever comes. Two dozen connections in a row that are left
+#: in peace take 200 MB, and no more from then on.
+MOST_GROWTH = 500_000_000
 
 VP8, DELTA = 97, b"\x10\x01some vp8"
 DCEP, TEXT, BINARY = 50, 51, 53
 
 Attack = Callable[[HostilePeer], None]
+Test = TypeVar("Test", bound=Callable[..., None])
 
 
 def datagram(data: bytes) -> Attack:
@@ -249,3 +261,148 @@ def test_fault_the_emulator_gets(name: str, emulator: Emulator, streaming: Strea
         streaming.goes_on()
         assert streaming.client.is_connected
         hostile.start_stream("A cat")
+
+
+# Whatever comes.
+
+BODIES = st.binary(max_size=60) | st.sampled_from([bytes(4), bytes(20), b"\xff" * 40])
+SMALL = st.integers(0, 40)
+
+
+def sent_datagram(start: int, rest: bytes) -> Attack:
+    return datagram(bytes([start]) + rest)
+
+
+def sent_video(first: int, timestamp: int, rest: bytes, count: int) -> Attack:
+    return lambda peer: peer.video(*[(first, timestamp + n, rest) for n in range(count)])
+
+
+def sent_rtp(first: int, number: int, source: int, rest: bytes) -> Attack:
+    return lambda peer: peer.rtp(pack("!HHLL", first, number, 0, source) + rest)
+
+
+def sent_rtcp(parts: list[tuple[int, int, int, bytes]]) -> Attack:
+    data = b"".join(pack("!BBH", *head) + rest for *head, rest in parts)
+    return lambda peer: peer.rtp(data)
+
+
+def sent_chunks(parts: list[tuple[int, bytes, int, int | None]]) -> Attack:
+    return lambda peer: peer.chunks(b"".join(chunk(*part) for part in parts))
+
+
+def sent_data(ahead: int, payload: bytes, stream: int, protocol: int, flags: int) -> Attack:
+    return lambda peer: peer.chunks(
+        data_chunk(peer.tsn + ahead, payload, stream, 0, protocol, flags)
+    )
+
+
+def sent_message(payload: bytes, protocol: int, flags: int) -> Attack:
+    return lambda peer: peer.message(payload, protocol, flags=flags)
+
+
+FIRST_OF_RTP = st.sampled_from([0x8061, 0x80E1, 0x9061, 0xA0E1, 0x8162, 0x8063, 0xB0E1]) | (
+    st.integers(0x8000, 0xBFFF)
+)
+PROTOCOLS = st.sampled_from([DCEP, TEXT, BINARY, 56, 57, 0])
+RANDOM_ATTACKS = st.one_of(
+    st.builds(sent_datagram, st.sampled_from([0, 1, 22, 23, 128, 144, 200]), st.binary()),
+    st.builds(lambda body: datagram(stun(body)), BODIES),
+    st.builds(sent_video, FIRST_OF_RTP, st.integers(0, 2**31), BODIES, SMALL),
+    st.builds(sent_rtp, FIRST_OF_RTP, st.integers(0, 2**16 - 1), SMALL, BODIES),
+    st.builds(
+        sent_rtcp,
+        st.lists(
+            st.tuples(st.integers(128, 191), st.integers(192, 208), SMALL, BODIES), min_size=1
+        ),
+    ),
+    st.builds(
+        sent_chunks,
+        st.lists(
+            st.tuples(
+                st.sampled_from([*range(1, 15), 130, 192]) | st.integers(0, 255),
+                BODIES,
+                st.integers(0, 255),
+                st.none() | st.none() | st.integers(0, 70),
+            ),
+            min_size=1,
+            max_size=8,
+        ),
+    ),
+    st.builds(sent_data, st.integers(-3, 600), BODIES, SMALL, PROTOCOLS, st.integers(0, 7)),
+    st.builds(sent_message, BODIES | st.builds(opening, BODIES), PROTOCOLS, st.integers(0, 7)),
+)
+
+
+def send(attacks: list[Attack], peer: HostilePeer) -> None:
+    for attack in attacks:
+        with contextlib.suppress(ConnectionError):  # an earlier one has ended it
+            attack(peer)
+
+
+def thorough(test: Test) -> Test:
+    """Marks what takes minutes, and with the profile "long" an hour."""
+    marks = (
+        pytest.mark.slow,
+        pytest.mark.timeout(7200),
+        # That of aiortc's threads.
+        pytest.mark.filterwarnings("ignore:Do not use the `random` module"),
+    )
+    for mark in marks:
+        test = mark(test)
+    return test
+
+
+def grown(before: int) -> int:
+    return int(psutil.Process().memory_info().rss) - before
+
+
+@thorough
+@pytest.mark.usefixtures("no_complaints")
+def test_whatever_a_streamer_sends_the_client_goes_on_or_ends(emulator: Emulator) -> None:
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=10) as client:
+        streaming = Streaming(emulator, client)
+        before = psutil.Process().memory_info().rss
+
+        @examples(40)
+        @given(st.lists(RANDOM_ATTACKS, min_size=1, max_size=12))
+        def check(attacks: list[Attack]) -> None:
+            nonlocal streaming
+            send(attacks, streaming.streamer)
+            streaming.stream.frames.latest()
+            try:
+                streaming.stream.frames.take(3, timeout=15)
+            except OdysseyTimeoutError:
+                raise AssertionError("neither frames nor an end") from None
+            except OdysseyError:
+                assert not client.is_connected
+            try:
+                streaming.stream.interact("It yawns", timeout=1)
+            except OdysseyError:  # the channels' transport has been told lies
+                began = time.monotonic()
+                client.disconnect()
+                assert time.monotonic() - began < 5
+                streaming = Streaming(emulator, client)
+            assert grown(before) < MOST_GROWTH
+
+        check()
+
+
+@thorough
+@pytest.mark.usefixtures("no_complaints")
+def test_whatever_a_client_sends_the_others_stream_on(
+    emulator: Emulator, streaming: Streaming
+) -> None:
+    before = psutil.Process().memory_info().rss
+    with Odyssey(emulator.add_key(), api_url=emulator.url, timeout=10) as hostile:
+
+        @examples(30)
+        @given(st.lists(RANDOM_ATTACKS, min_size=1, max_size=12))
+        def check(attacks: list[Attack]) -> None:
+            if not hostile.is_connected:
+                hostile.connect()
+            send(attacks, HostilePeer.client(hostile))
+            streaming.goes_on()
+            hostile.disconnect()
+            assert grown(before) < MOST_GROWTH
+
+        check()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from struct import pack
 
 import attrs
 from aiortc.codecs import depayload
+from aiortc.rtcsctptransport import decode_params
 from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
 from odyssey._rtc.assembler import CAPACITY, FrameAssembler, LossState
+from odyssey._rtc.private_packets import acknowledged, has_sound_parameters
 from odyssey._rtc.short_path import Packet
 from tests._rtc.test_assembler import KEY, Line, head, video
 from tests._rtc.test_decoder import STEP, Scene, encoded, play
@@ -153,6 +156,34 @@ def test_any_bytes_are_read_as_aiortc_reads_them_or_left_to_it(data: bytes) -> N
         assert packet.sequence_number == theirs.sequence_number
         assert (packet.timestamp, packet.ssrc) == (theirs.timestamp, theirs.ssrc)
         assert packet.data == depayload(codec, theirs.payload)
+
+
+# SCTP.
+
+LENGTHS = st.integers(0, 12) | st.integers(0, 2**16 - 1)
+PARAMETERS = st.lists(
+    st.builds(
+        lambda kind, length, value: pack("!HH", kind, length) + value,
+        st.integers(0, 2**16 - 1),
+        LENGTHS,
+        st.binary(max_size=8),
+    )
+).map(b"".join)
+
+
+@given(PARAMETERS | st.binary(max_size=60))
+def test_aiortc_reads_parameters_to_the_end_or_does_not_get_them(body: bytes) -> None:
+    if has_sound_parameters(body):
+        assert len(decode_params(body)) <= len(body) // 4
+
+
+@given(st.lists(st.tuples(LENGTHS, LENGTHS), max_size=8), LENGTHS)
+def test_acknowledgements_are_counted_as_aiortc_does(
+    ranges: list[tuple[int, int]], claimed: int
+) -> None:
+    body = pack("!LLHH", 1, 1, claimed, 0) + b"".join(pack("!HH", *one) for one in ranges)
+    counted = sum(len(range(start, end + 1)) for start, end in ranges[:claimed])
+    assert acknowledged(body) == counted
 
 
 # The decoder.
