@@ -45,18 +45,22 @@ class IceServerLike(Protocol):
     def credential(self) -> str | None: ...
 
 
-class _DescriptionFilter(logging.Filter):
-    """aiortc logs descriptions whole at DEBUG: the other end's, and the passwords of ICE."""
+_ICE_PASSWORD = re.compile(r"(a=ice-pwd:)[^\r\n]*")
+
+
+class _LibraryFilter(logging.Filter):
+    """Makes printable what aiortc and aioice log of the service: whole descriptions, the names of
+    hosts. The passwords of ICE, which are in a description, go.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.args and "Description" in str(record.msg):
-            text = _ICE_PASSWORD.sub(r"\1…", record.getMessage())
-            record.msg, record.args = "\n".join(map(printable, text.splitlines())), None
+        lines = _ICE_PASSWORD.sub(r"\1…", record.getMessage()).splitlines()
+        record.msg, record.args = "\n".join(map(printable, lines)), None
         return True
 
 
-_ICE_PASSWORD = re.compile(r"(a=ice-pwd:)[^\r\n]*")
-logging.getLogger("aiortc.rtcpeerconnection").addFilter(_DescriptionFilter())
+for _name in ("aiortc.rtcpeerconnection", "aioice.ice", "aioice.turn"):
+    logging.getLogger(_name).addFilter(_LibraryFilter())
 
 
 class PeerListener(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_user_name_and_credential_are_passed_on() -> None:
     (usable,) = usable_servers([server])
     assert usable.urls == ["turn:turn.example:3478", "stun:stun.example"]
     assert (usable.username, usable.credential) == ("me", "secret")
-    assert "secret" not in repr(server)
+    assert "secret" not in f"{server!r} {usable!r}"
 
 
 def test_what_is_no_server_is_left_out() -> None:
@@ -58,3 +59,16 @@ def test_an_empty_offer_and_candidates_that_are_none() -> None:
             await peer.close()
 
     assert asyncio.run(scenario()) == {Need.MEDIA, Need.TRACK, Need.SENDING, Need.RECEIVING}
+
+
+@pytest.mark.parametrize("name", ["aiortc.rtcpeerconnection", "aioice.ice", "aioice.turn"])
+def test_what_the_libraries_log_steers_no_terminal(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    library = logging.getLogger(name)
+    library.info('Remote candidate "%s" could not be resolved', "\x1b[2J\u202e.local")
+    library.debug("setRemoteDescription(%s)\n%s", "offer", "s=\x9b2J\r\na=ice-pwd:5ec2e7\r\nm=x")
+    said, described = (record.getMessage() for record in caplog.records)
+    assert said == 'Remote candidate " [2J .local" could not be resolved'
+    assert described.split("\n") == ["setRemoteDescription(offer)", "s= 2J", "a=ice-pwd:…", "m=x"]
