@@ -60,6 +60,15 @@ def pages(bundle: Path) -> Iterator[str]:
         process.terminate()
 
 
+@pytest.fixture(params=[None, "other-dialect"])
+def dialect(request: pytest.FixtureRequest, emulator: Emulator) -> str | None:
+    """The words of the emulator's answers: its own, or those of the fault with that name."""
+    name: str | None = request.param
+    if name is not None:
+        emulator.faults.switch_on(name)
+    return name
+
+
 @pytest.fixture
 def blank(driver: Any) -> Iterator[Page]:
     """The browser's page, empty before and after."""

@@ -156,6 +156,11 @@ _REST = (
     ),
     _counted("not-json", "Requests are answered with 200 and HTML", rest.HttpNotJson, path="*"),
     _counted("http-slow", "Requests are answered late", rest.HttpDelay, path="*", seconds=2.0),
+    _lasting(
+        "other-dialect",
+        "Answers have other words, nulls, and fields that nobody knows",
+        rest.OtherDialect,
+    ),
     _counted("http-dropped", "Requests get a cut TCP connection", rest.HttpDrop, path="*"),
 )
 

@@ -19,6 +19,7 @@ __all__ = [
     "HttpNotJson",
     "HttpStatus",
     "IceServers",
+    "OtherDialect",
     "QueueBusy",
     "RecordingDelay",
     "SilentIceServer",
@@ -96,6 +97,18 @@ class UsageError(Fault):
     code: str
     details: Mapping[str, Any] | None = None
     bare: bool = parameter("the body is not under `detail`", False)
+
+
+@attrs.frozen(kw_only=True)
+class OtherDialect(Fault):
+    """REST answers are worded as the service's pages have it, and go beyond them.
+
+    Jobs that are dispatched or processing have another status, streams of simulations have a
+    `status` and an `error_message`, sizes and times of recordings among others are null, and every
+    object has fields that no reader knows.
+    """
+
+    status: str = parameter("of jobs that are dispatched or processing", "running")
 
 
 @attrs.frozen(kw_only=True)

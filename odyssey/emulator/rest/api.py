@@ -15,6 +15,7 @@ from odyssey.emulator.payloads import object_of
 from odyssey.emulator.recordings.presigned import UrlSigner
 from odyssey.emulator.recordings.store import StoredRecording
 from odyssey.emulator.refusals import next_month, refused, usage_refusal
+from odyssey.emulator.rest.dialect import answered
 from odyssey.emulator.settings import Settings
 from odyssey.emulator.tokens import BearerTokens, SessionTokens
 
@@ -70,12 +71,15 @@ class Api:
             raise refused(403, reason)
         seconds = self._settings.limits.bearer_token_seconds
         token = self._bearers.issue(account, seconds)
-        return web.json_response({"access_token": token, "expires_in": max(1, int(seconds))})
+        return answered(
+            self._settings.faults, {"access_token": token, "expires_in": max(1, int(seconds))}
+        )
 
     async def list_regions(self, request: web.Request) -> web.Response:
         self.account(request)
-        return web.json_response(
-            {"regions": [{"id": "local", "ping_url": f"{origin(request)}/ping"}]}
+        return answered(
+            self._settings.faults,
+            {"regions": [{"id": "local", "ping_url": f"{origin(request)}/ping"}]},
         )
 
     async def ping(self, _request: web.Request) -> web.Response:
@@ -87,7 +91,8 @@ class Api:
         await self._check_month(account)
         session = self._sessions.request(account)
         host = origin(request).partition("://")[2]
-        return web.json_response(
+        return answered(
+            self._settings.faults,
             {
                 "session_id": session.id,
                 "signalling_url": f"ws://{host}/streamers/{session.streamer_id}",
@@ -95,7 +100,7 @@ class Api:
                 "streamer_id": session.streamer_id,
                 "model": "emulator",
                 "region": "local",
-            }
+            },
         )
 
     async def issue_session_token(self, request: web.Request) -> web.Response:
@@ -106,14 +111,16 @@ class Api:
         self._sessions.renew(session)
         seconds = self._settings.limits.session_token_seconds
         token = self._session_tokens.issue(session.id, seconds)
-        return web.json_response({"session_token": token, "expires_in": max(1, int(seconds))})
+        return answered(
+            self._settings.faults, {"session_token": token, "expires_in": max(1, int(seconds))}
+        )
 
     async def get_recording(self, request: web.Request) -> web.Response:
         account = self.account(request)
         recording = await self._archive.get(account, request.match_info["stream_id"])
         if recording is None:
             raise refused(404, "the recording is unknown or not ready")
-        return web.json_response(self.recording_fields(request, recording))
+        return answered(self._settings.faults, self.recording_fields(request, recording))
 
     async def list_recordings(self, request: web.Request) -> web.Response:
         account = self.account(request)
@@ -131,8 +138,9 @@ class Api:
             }
             for row in page
         ]
-        return web.json_response(
-            {"recordings": rows, "total": total, "limit": limit, "offset": offset}
+        return answered(
+            self._settings.faults,
+            {"recordings": rows, "total": total, "limit": limit, "offset": offset},
         )
 
     async def take_telemetry(self, request: web.Request) -> web.Response:
@@ -140,7 +148,7 @@ class Api:
         events = (await object_of(request, _MOST_TELEMETRY)).get("events")
         if isinstance(events, list):
             self._telemetry.extend(event for event in events if isinstance(event, dict))
-        return web.json_response({})
+        return answered(self._settings.faults, {})
 
     def account(self, request: web.Request) -> str:
         """Returns the account whose token the request has.

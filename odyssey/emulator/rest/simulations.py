@@ -13,6 +13,7 @@ from odyssey.emulator.recordings.job_store import Page
 from odyssey.emulator.recordings.rows import StoredJob
 from odyssey.emulator.refusals import RefusedError, refused, usage_refusal
 from odyssey.emulator.rest.api import Api, number_of
+from odyssey.emulator.rest.dialect import answered
 from odyssey.emulator.settings import Settings
 from odyssey.emulator.simulations.jobs import Simulations
 from odyssey.emulator.simulations.script import ScriptError, SimulationRequest
@@ -56,14 +57,15 @@ class SimulationApi:
         if job is None:
             raise self._too_many()
         minutes = await self._simulations.minutes_until(job.job_id)
-        return web.json_response(
+        return answered(
+            self._settings.faults,
             {
                 "job_id": job.job_id,
                 "status": job.status,
                 "priority": _PRIORITY,
                 "created_at": job.created_at,
                 "estimated_wait_minutes": minutes,
-            }
+            },
         )
 
     async def list_jobs(self, request: web.Request) -> web.Response:
@@ -76,8 +78,9 @@ class SimulationApi:
         )
         jobs, total = await self._simulations.page(page)
         rows = [_row(job) for job in jobs]
-        return web.json_response(
-            {"jobs": rows, "total": total, "limit": page.limit, "offset": page.offset}
+        return answered(
+            self._settings.faults,
+            {"jobs": rows, "total": total, "limit": page.limit, "offset": page.offset},
         )
 
     async def get(self, request: web.Request) -> web.Response:
@@ -86,7 +89,8 @@ class SimulationApi:
             {**self._api.recording_fields(request, recording), "script_index": index}
             for index, recording in await self._simulations.streams(job.job_id)
         ]
-        return web.json_response(
+        return answered(
+            self._settings.faults,
             {
                 **_row(job),
                 "dispatched_at": job.dispatched_at,
@@ -94,7 +98,7 @@ class SimulationApi:
                 "assigned_region": _REGION if job.dispatched_at else None,
                 "retry_count": job.retry_count,
                 "streams": streams,
-            }
+            },
         )
 
     async def cancel(self, request: web.Request) -> web.Response:
@@ -102,7 +106,7 @@ class SimulationApi:
         if not await self._simulations.cancel(job.job_id):
             now = await self._simulations.get(job.job_id) or job
             raise refused(400, f"the job is {now.status}; only one that waits can be cancelled")
-        return web.json_response({"job_id": job.job_id, "status": "cancelled"})
+        return answered(self._settings.faults, {"job_id": job.job_id, "status": "cancelled"})
 
     async def _own_job(self, request: web.Request) -> StoredJob:
         account = self._api.account(request)

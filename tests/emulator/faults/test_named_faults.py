@@ -117,7 +117,14 @@ async def look_at_queue(rest: Rest) -> object:
     return [await SESSION(rest) for _ in range(3)]
 
 
+async def look_for_new_fields(rest: Rest) -> object:
+    return sorted(rest.get(REGIONS).json())
+
+
 REST: dict[str, Case] = {
+    "other-dialect": Case(
+        look=look_for_new_fields, on=["api_version", "links", "regions"], off=["regions"]
+    ),
     "auth-401": auth(401),
     "auth-403": auth(403),
     "auth-422": auth(422),
