@@ -12,6 +12,8 @@ __all__ = ["Parameter", "Value", "parameter", "parameters_of"]
 
 Value = int | float | str | bool | None
 
+_MOST_INT = 2**53  # so that every one is a float, too
+
 
 def parameter(
     description: str = "",
@@ -71,6 +73,8 @@ class Parameter:
         """
         if value is None and self.optional:
             return None
+        if isinstance(value, int) and abs(value) > _MOST_INT:
+            raise self._refusal("a number beyond all limits")
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if not isinstance(value, self.type) or isinstance(value, bool) is not (self.type is bool):

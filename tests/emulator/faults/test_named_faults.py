@@ -324,6 +324,8 @@ def test_what_is_on_and_what_there_is(emulator: Emulator, rest: Rest) -> None:
         ("queue", {"n": True}, 422, "a whole number"),
         ("packet-loss", {"share": 1.1}, 422, "0 to 1"),
         ("packet-loss", {"share": float("nan")}, 422, "0 to 1"),
+        ("packet-loss", {"share": 10**400}, 422, "beyond all limits"),
+        ("queue", {"n": -(10**400)}, 422, "beyond all limits"),
         ("no-channel", {"label": "x"}, 422, "clientToStreamer"),
         ("video-resized", {"width": 65}, 422, "even"),
         ("token-revoked", {"after": None}, 422, "a number"),
