@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
-from odyssey._logging import redacted, without_locals
+from odyssey._logging import shown_url, without_locals
 from odyssey._rest.answer import Answer, raise_for_status
 from odyssey._rest.client import HttpClient
 from odyssey._rest.origins import Origin
@@ -255,6 +255,6 @@ def _with_scheme(url: str, schemes: dict[str, str]) -> str:
             raise ValueError
     except ValueError:
         raise OdysseyConnectionError(
-            f"the signaling address {redacted(url)!r} is no http(s) or ws(s) address"
+            f"the signaling address {shown_url(url)} is no http(s) or ws(s) address"
         ) from None
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
