@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 
 import attrs
-from aiortc.jitterbuffer import JitterFrame
 
 from odyssey._rtc.short_path import Packet
 
@@ -42,12 +41,12 @@ _H264_DECIDING = re.compile(
 _HALF = 0x8000
 
 
-class EncodedFrame(JitterFrame):
-    """One frame for the decoder."""
+class EncodedFrame:
+    """One frame for the decoder, with the attributes of aiortc's `JitterFrame`."""
 
     def __init__(self, data: bytes, rtp_timestamp: int, arrived_at: float) -> None:
-        # aiortc counts `timestamp` from the first frame, of those that it sees.
-        super().__init__(data=data, timestamp=rtp_timestamp)
+        self.data = data
+        self.timestamp = rtp_timestamp  # aiortc changes it, to count from the first that it sees
         self.rtp_timestamp = rtp_timestamp
         self.arrived_at = arrived_at
         self.followers: list[EncodedFrame] = []  # those that became complete with it

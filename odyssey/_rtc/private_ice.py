@@ -12,7 +12,6 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from typing import Any
 
-from aioice.ice import server_reflexive_candidate
 from aiortc import RTCDtlsTransport, RTCPeerConnection
 
 from odyssey._rtc import private_packets, window
@@ -137,6 +136,8 @@ async def reflexive_candidates(pc: RTCPeerConnection) -> AsyncGenerator[str, Non
 
 
 async def _reflexive(protocol: Any, server: tuple[str, int]) -> str | None:
+    from aioice.ice import server_reflexive_candidate
+
     try:
         found, _ = await server_reflexive_candidate(protocol, server)
     except Exception as exc:  # aioice raises many kinds for an answer that it can't use

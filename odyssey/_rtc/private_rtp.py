@@ -11,14 +11,12 @@ import queue
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from aiortc import RTCPeerConnection, RTCRtpReceiver
-from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.mediastreams import MediaStreamTrack
-from aiortc.rtp import RtpPacket
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver
 
 from odyssey._rtc import window
+from odyssey._rtc.assembler import EncodedFrame
 from odyssey._rtc.private_packets import MOST_SOURCES
 from odyssey._rtc.short_path import BandwidthEstimate, Packet, ShortPath
 from odyssey._rtc.wall_clock import (
@@ -27,6 +25,9 @@ from odyssey._rtc.wall_clock import (
     SteadyRoundTrips,
     SteadyStatistics,
 )
+
+if TYPE_CHECKING:
+    from aiortc.rtp import RtpPacket
 
 logger = logging.getLogger(__name__)
 
@@ -67,10 +68,10 @@ class FrameSink(Protocol):
 class _PacketSink:
     """Stands in for aiortc's jitter buffer."""
 
-    def __init__(self, take: Callable[[Packet], JitterFrame | None]) -> None:
+    def __init__(self, take: Callable[[Packet], EncodedFrame | None]) -> None:
         self._take = take
 
-    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+    def add(self, packet: RtpPacket) -> tuple[bool, EncodedFrame | None]:
         """Takes a packet; gives whether to ask for a key frame (`take` sees to that), and a frame
         that is complete.
         """
@@ -82,7 +83,7 @@ class _PacketSink:
 def receive_through(
     pc: RTCPeerConnection,
     track: MediaStreamTrack,
-    take: Callable[[Packet], JitterFrame | None],
+    take: Callable[[Packet], EncodedFrame | None],
     decoder: FrameSink,
 ) -> bool:
     """Receives `track` through `take` and `decoder`, in the places of aiortc's jitter buffer and of
@@ -99,7 +100,7 @@ def receive_through(
     receiver = _receiver_of(pc, track)
     if receiver is None:
         return False
-    if not isinstance(getattr(receiver, _JITTER_BUFFER, None), JitterBuffer) or not isinstance(
+    if not hasattr(getattr(receiver, _JITTER_BUFFER, None), "add") or not isinstance(
         getattr(receiver, _DECODER_QUEUE, None), queue.Queue
     ):
         logger.warning("this aiortc receives in another way: frames come one frame later")

@@ -6,18 +6,12 @@ from collections.abc import Awaitable, Callable
 from struct import Struct
 from typing import Any, Protocol
 
-from aiortc.codecs import is_rtx
-from aiortc.codecs.h264 import h264_depayload
-from aiortc.codecs.vpx import vp8_depayload
-
 _HEADER = Struct("!BBHLL")
 _PLAIN_HEADER = 0b10_0_0_0000  # version 2, no padding, no contributing sources
 _EXTENSION = 0b00_0_1_0000
 _MARKER = 0x80
 #: One in so many packets takes the long path, even where no packet has a marker.
 _SAMPLE = 64
-
-_DEPAYLOADERS = {"VP8": vp8_depayload, "H264": h264_depayload}
 
 
 class Statistics(Protocol):
@@ -100,11 +94,20 @@ class ShortPath:
 
     def _find(self, payload_type: int) -> Callable[[bytes], bytes] | None:
         if payload_type not in self._depayloaders and payload_type in self._codecs:
-            codec = self._codecs[payload_type]
-            self._depayloaders[payload_type] = (
-                None if is_rtx(codec) else _DEPAYLOADERS.get(codec.name)
-            )
+            self._depayloaders[payload_type] = _depayloader(self._codecs[payload_type])
         return self._depayloaders.get(payload_type)
+
+
+def _depayloader(codec: Any) -> Callable[[bytes], bytes] | None:
+    """Returns what takes the codec's header off a payload; None for other codecs and repairs."""
+    # Private modules of aiortc, which other versions may not have.
+    from aiortc.codecs import is_rtx
+    from aiortc.codecs.h264 import h264_depayload
+    from aiortc.codecs.vpx import vp8_depayload
+
+    if is_rtx(codec):
+        return None
+    return {"VP8": vp8_depayload, "H264": h264_depayload}.get(codec.name)
 
 
 class BandwidthEstimate:

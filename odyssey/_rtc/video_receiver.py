@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 
 import av
-from aiortc import RTCPeerConnection
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc import MediaStreamError, MediaStreamTrack, RTCPeerConnection
 
 from odyssey._rtc import private_rtp
 from odyssey._rtc.assembler import NACK_INTERVAL, EncodedFrame, FrameAssembler, LossState

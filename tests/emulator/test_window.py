@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests._rtc.test_window import pretend_installed
+from tests._rtc.test_window import HIDDEN, pretend_installed
 from tests.support.programs import run
 
 #: Each fault that needs a private part does nothing: else no frame would come after it.
-WHOLE = """
+WHOLE = (
+    f"""
+    HIDDEN = {HIDDEN}
+"""
+    + """
     import logging, queue, sys
     sys.path.insert(0, sys.argv[1])
+    import aiortc
+    sys.modules.update(dict.fromkeys(HIDDEN))
     logging.basicConfig(format="%(message)s", level="WARNING")
     from odyssey import Odyssey, connect_to_stream
     from odyssey.emulator import Emulator, faults
@@ -34,6 +40,7 @@ WHOLE = """
                     frames.take(8, timeout=10)
     print("all came")
 """
+)
 
 
 @pytest.mark.live

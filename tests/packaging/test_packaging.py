@@ -156,7 +156,8 @@ def test_whatever_is_imported_is_required() -> None:
     # Imported only where these are what runs the code.
     host = {"IPython", "pytest"}
     others = imported - sys.stdlib_module_names - host - {"odyssey", "_typeshed"}
-    assert {"pillow" if name == "PIL" else name for name in others} == names
+    distributions = {"PIL": "pillow", "OpenSSL": "pyopenssl"}
+    assert {distributions.get(name, name) for name in others} == names
 
 
 @pytest.mark.slow

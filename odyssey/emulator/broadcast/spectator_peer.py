@@ -11,13 +11,14 @@ from typing import Any
 
 import av
 from aiortc import (
+    MediaStreamError,
+    MediaStreamTrack,
     RTCBundlePolicy,
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
 )
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from odyssey._rtc.private_packets import guard_packets
 from odyssey.emulator.private_ice import fall_back_on_loopback, silence

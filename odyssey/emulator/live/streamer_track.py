@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import av
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc import MediaStreamError, MediaStreamTrack
 
 from odyssey.emulator.encoder import CLOCK_RATE, FrameEncoder
 from odyssey.emulator.faults import Faults, FreezeVideo, KeyFrameLost, ResizeVideo
