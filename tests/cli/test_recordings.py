@@ -59,6 +59,17 @@ def test_list(cli: CommandLine, recorded: list[Recording]) -> None:
     assert second.stderr == "1 of 2 recordings\n"
 
 
+@pytest.mark.slow
+def test_a_list_with_nulls(cli: CommandLine, recorded: list[Recording], emulator: Emulator) -> None:
+    emulator.faults.switch_on("other-dialect")
+    newest, _ = cli.run("recordings", "list").stdout.splitlines()
+    assert newest.split()[0] == recorded[1].stream_id
+    assert newest.split()[-2:] == ["-", "-"]
+    page = json.loads(cli.run("recordings", "list", "--json").stdout)
+    assert page["recordings"][0]["width"] is None
+    assert page["recordings"][0]["api_version"] == 2
+
+
 def test_get(cli: CommandLine, recorded: list[Recording]) -> None:
     stream_id = recorded[0].stream_id
     fields = json.loads(cli.run("recordings", "get", stream_id, "--json").stdout)

@@ -12,6 +12,7 @@ from odyssey import Odyssey
 from odyssey.emulator import Emulator
 from odyssey.emulator.faults import SimulationFails, SimulationStuck
 from tests.cli.conftest import CommandLine, posix_only
+from tests.support.helpers import wait_until
 from tests.support.scripts import script
 
 
@@ -79,6 +80,19 @@ def test_lists_and_cancels(cli: CommandLine, emulator: Emulator, client: Odyssey
     assert cli.run("simulate", "list", "--active").stdout == ""
     waited = cli.run("simulate", "wait", job["job_id"], code=1)
     assert "was cancelled" in waited.stderr
+
+
+@pytest.mark.slow
+def test_a_status_that_is_not_known(cli: CommandLine, emulator: Emulator, client: Odyssey) -> None:
+    emulator.faults.inject(SimulationStuck(state="processing"))
+    emulator.faults.switch_on("other-dialect", status="uploading")
+    cli.use(emulator)
+    job_id = client.simulations.submit(script=script(250)).job_id
+    wait_until(lambda: client.simulations.get(job_id).status == "uploading")
+    assert cli.run("simulate", "list").stdout.split()[:2] == [job_id, "uploading"]
+    emulator.faults.clear(SimulationStuck)
+    job = json.loads(cli.run("simulate", "wait", job_id, "--json").stdout)
+    assert (job["status"], job["priority"], job["api_version"]) == ("completed", None, 2)
 
 
 def test_a_job_that_fails(cli: CommandLine, emulator: Emulator) -> None:

@@ -75,6 +75,7 @@ ODD_FIELDS: list[dict[str, Any]] = [
     *({"started_at": at} for at in ("", "\ud800", "<b>", "x" * 100_000, "2026-01-01T00:00Z")),
     *({"duration_seconds": seconds} for seconds in (1e308, -1.0, 10**300, None)),
     *({"width": side} for side in (10**300, -5, 0)),
+    *({name: None} for name in ("width", "height", "started_at")),
     *({"stream_id": stream_id} for stream_id in ODD_IDS),
 ]
 
