@@ -13,13 +13,13 @@ from odyssey._logging import Secret
 from odyssey._rest.client import HttpClient
 from odyssey._runtime.background import run_in_thread
 from odyssey._runtime.deadline import Deadline
-from odyssey.errors import OdysseyError
+from odyssey.errors import OdysseyError, OdysseyTimeoutError
 
 logger = logging.getLogger(__name__)
 
 #: Seconds that releasing a session may take.
 RELEASE_TIMEOUT = 2.0
-#: Seconds that a call waits for the clean-up of the one before.
+#: Seconds that a call waits for what the one before left under way.
 ENDING_TIMEOUT = 2.0
 #: Seconds that ending the loop for it may take.
 STOP_TIMEOUT = 0.4
@@ -49,22 +49,31 @@ class SessionKeeper:
 
     def keep_late(self, outcome: Future[Grant]) -> None:
         """Keeps the session of a request that nobody waits for any more, once it is granted."""
+        over: Future[None] = Future()
 
         def done(outcome: Future[Grant]) -> None:
             if outcome.exception() is None:
                 logger.debug("a session was granted after its call was over; it is kept")
                 self.keep(outcome.result())
+            over.set_result(None)
 
+        self.await_end(over)
         outcome.add_done_callback(done)
 
-    def await_end(self, cleaning: Future[None]) -> None:
-        """Has `take` wait for the clean-up of a call, which may keep its session yet."""
+    def await_end(self, ending: Future[None]) -> None:
+        """Has `take` wait for what a call left under way, which may keep its session yet."""
         with self._lock:
-            self._ending = [each for each in self._ending if not each.done()] + [cleaning]
+            self._ending = [each for each in self._ending if not each.done()] + [ending]
 
     def take(self, deadline: Deadline) -> Grant | None:
-        """Hands out the session kept longest, if there is one whose time is not over."""
-        concurrent.futures.wait(self._ending, deadline.within(ENDING_TIMEOUT))
+        """Hands out the session kept longest, if there is one whose time is not over.
+
+        Raises:
+            OdysseyTimeoutError: The call before was still getting one at the deadline.
+        """
+        _, late = concurrent.futures.wait(self._ending, deadline.within(ENDING_TIMEOUT))
+        if late and deadline.passed():
+            raise OdysseyTimeoutError("the call before still waited for its session")
         with self._lock:
             self._drop_expired()
             return self._kept.pop(0) if self._kept else None

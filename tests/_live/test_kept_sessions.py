@@ -108,6 +108,26 @@ def test_another_is_asked_for_where_one_is_refused_again(
     assert client.connect().is_connected
 
 
+@pytest.mark.parametrize("fault", [LATE_SESSION, LATE_TOKEN], ids=repr)
+def test_tries_in_haste_take_one_session(
+    client: Odyssey, emulator: Emulator, fault: faults.Fault
+) -> None:
+    """The next one waits for what the one before asked for, and asks for none of its own."""
+    emulator.limits = attrs.evolve(emulator.limits, concurrent_streams=2)
+    client.connect()
+    client.disconnect()
+    emulator.faults.inject(fault)
+    for _ in range(5):
+        with contextlib.suppress(OdysseyTimeoutError):  # what was asked for may come meanwhile
+            client.connect(timeout=0.2)
+        client.disconnect()
+    emulator.faults.clear()
+    wait_until(nothing_under_way)
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as other:
+        assert other.connect().is_connected
+        assert client.connect().is_connected
+
+
 @pytest.mark.timing
 def test_a_connect_whose_media_thread_is_stuck(client: Odyssey, emulator: Emulator) -> None:
     """Its time is kept all the same, and the next one gets the session."""
