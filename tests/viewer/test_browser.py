@@ -112,10 +112,7 @@ def test_a_recording_plays_and_its_events_are_places_in_it(
 
     wait_until(lambda: site.run("return document.querySelector('video').readyState") == 4)
     site.click_in_the_middle("video")
-    wait_until(lambda: site.run("return document.querySelector('video').currentTime") > 0.3)
-    played = read_frame_number(site.picture("video"))
-    assert played is not None
-    assert played > 3
+    wait_until(lambda: (read_frame_number(site.picture("video")) or 0) > 3)
     site.click_in_the_middle("video")
     assert site.run("return document.querySelector('video').paused")
 
