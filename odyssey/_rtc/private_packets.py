@@ -1,4 +1,4 @@
-"""What stands before the readers of packets that aiortc and aioice have.
+"""Guards the packet readers of aiortc and aioice.
 
 They end the connection, or never return, for packets that they don't expect; a few bytes from
 anybody who knows the port are enough. Here such packets are dropped, and what a peer can pile up is
@@ -79,7 +79,7 @@ def guard_sockets(agent: Any) -> None:
 
 
 def guard_packets(pc: RTCPeerConnection) -> None:
-    """Guards what is deciphered; called when both ends have been described."""
+    """Guards decrypted packets; called when both descriptions have been set."""
     if not window.IS_OPEN:
         return
     transports = {transceiver.receiver.transport for transceiver in pc.getTransceivers()}
@@ -191,8 +191,9 @@ class _Chunks:
             data = self._next_record()
 
     def _next_record(self) -> bytes:
-        """The next of the same datagram. aiortc reads one of each datagram: others would pile up,
-        and what comes later would be read later and later.
+        """Returns the next record of the same datagram, or b"" at its end.
+
+        aiortc reads one record of each datagram, so others would pile up and delay later ones.
         """
         try:
             return bytes(self._sctp.transport._ssl.recv(LARGEST_DATAGRAM))
@@ -223,7 +224,7 @@ class _Chunks:
         self._counted_at = now
 
     def _is_sound(self, packet: bytes) -> bool:
-        """False for what aiortc would take for ever, or very long, to read."""
+        """Returns False for a packet that aiortc would read for ever, or for very long."""
         at = 12
         while at + _CHUNK.size <= len(packet):
             kind, _, length = _CHUNK.unpack_from(packet, at)
@@ -257,7 +258,7 @@ class _Chunks:
 
 
 def acknowledged(sack: bytes) -> int:
-    """How many packets a SACK names one by one, after the first that is missing."""
+    """Returns how many packets a SACK names one by one, after the first missing one."""
     gaps = _COUNTS.unpack_from(sack, 8)[0] if len(sack) >= 12 else 0
     places = range(12, min(12 + 4 * gaps, len(sack) - 3), 4)
     ranges = (_COUNTS.unpack_from(sack, at) for at in places)
