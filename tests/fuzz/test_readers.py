@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +22,7 @@ from odyssey._rest.origins import resolved
 from odyssey._rtc.peer import DEFAULT_MESSAGE_SIZE, max_message_size, usable_servers
 from odyssey.errors import OdysseyConnectionError, OdysseyUsageError, error_from_stream_reason
 from odyssey.models.fields import Fields
+from odyssey.models.model import Model
 from odyssey.recordings.events import parse_events
 from tests.models.test_models import session_token
 from tests.support.strategies import (
@@ -125,6 +128,10 @@ def test_any_answer_is_read_or_an_answer_that_is_not_what_it_should_be(
             assert repr(value)
             if attrs.has(type(value)):
                 assert attrs.asdict(value)  # type: ignore[arg-type]
+            if isinstance(value, Model):
+                assert json.loads(json.dumps(value.to_dict(), allow_nan=False))
+                assert pickle.loads(pickle.dumps(value)) == value
+                assert hash(copy.deepcopy(value)) == hash(value)
 
     check()
 
