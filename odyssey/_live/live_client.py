@@ -479,7 +479,7 @@ class LiveClient:
         with self._state:
             self._closed = True
         self.telemetry.finish()
-        releases = self._sessions.close()
+        releases = self._sessions.close(self._loop)
         self.disconnect()
         concurrent.futures.wait(releases, deadline.within(RELEASE_TIMEOUT))
         with self._state:

@@ -7,6 +7,7 @@ import functools
 import logging
 import threading
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from odyssey._live.provisioning import Grant, as_websocket, request_token
 from odyssey._logging import Secret
@@ -14,6 +15,9 @@ from odyssey._rest.client import HttpClient
 from odyssey._runtime.background import run_in_thread
 from odyssey._runtime.deadline import Deadline
 from odyssey.errors import OdysseyError, OdysseyTimeoutError
+
+if TYPE_CHECKING:
+    from odyssey._runtime.portal import Portal
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +88,11 @@ class SessionKeeper:
             self._drop_expired()
             return bool(self._kept)
 
-    def close(self) -> list[Future[None]]:
+    def close(self, loop: Portal | None) -> list[Future[None]]:
         """Begins to release what is kept. Idempotent.
+
+        Args:
+            loop: One that runs: where the program ends, Python 3.12 starts no thread for another.
 
         Returns:
             For each session, what is done when it is released, or `RELEASE_TIMEOUT` is over.
@@ -93,16 +100,17 @@ class SessionKeeper:
         with self._lock:
             self._closed = True
             kept, self._kept = self._kept, []
-        return [self._release(grant) for grant in kept if not grant.expiry.passed()]
+        return [self._release(grant, loop) for grant in kept if not grant.expiry.passed()]
 
     def _drop_expired(self) -> None:
         self._kept = [grant for grant in self._kept if not grant.expiry.passed()]
 
-    def _release(self, grant: Grant) -> Future[None]:
-        return run_in_thread(functools.partial(_release, self._http, grant), "odyssey-release")
+    def _release(self, grant: Grant, loop: Portal | None = None) -> Future[None]:
+        release = functools.partial(_release, self._http, grant, loop)
+        return run_in_thread(release, "odyssey-release")
 
 
-def _release(http: HttpClient, grant: Grant) -> None:
+def _release(http: HttpClient, grant: Grant, loop: Portal | None) -> None:
     """Connects to the session and says goodbye: there is no other way to give it back."""
     from odyssey._rtc.signaling import release
     from odyssey._runtime.portal import Portal
@@ -111,7 +119,7 @@ def _release(http: HttpClient, grant: Grant) -> None:
     try:
         credentials = request_token(http, grant, deadline)
         url = as_websocket(credentials.signaling_url)
-        portal = Portal("odyssey-release-loop")
+        portal = loop or Portal("odyssey-release-loop")
         try:
             portal.call(
                 release,
@@ -120,6 +128,7 @@ def _release(http: HttpClient, grant: Grant) -> None:
                 waiting_for=lambda: "the signaling server did not answer in time",
             )
         finally:
-            portal.stop(STOP_TIMEOUT)
+            if portal is not loop:
+                portal.stop(STOP_TIMEOUT)
     except OdysseyError as exc:
         logger.info("a session could not be released, and counts until it times out: %s", exc)

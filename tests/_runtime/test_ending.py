@@ -8,9 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import attrs
 import pytest
 
-from odyssey.emulator import Emulator
+from odyssey import Odyssey
+from odyssey.emulator import Emulator, faults
 from tests.support.helpers import wait_until
 from tests.support.programs import Program, run
 
@@ -239,3 +241,39 @@ def test_clients_are_closed_before_an_emulator_of_the_same_program(
     (log,) = tmp_path.rglob("events.jsonl")
     last = json.loads(log.read_text().splitlines()[-1])
     assert last["type"] == "end", last
+
+
+KEPT = """
+    import atexit, sys, threading
+    from odyssey import Odyssey, OdysseyTimeoutError
+    def cut():
+        # As Python 3.12 and newer have it from here on.
+        def start(thread):
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+        if "no threads" in sys.argv:
+            threading.Thread.start = start
+    client = Odyssey(timeout=15).connect()
+    client.disconnect()
+    print("ready", flush=True)
+    input()
+    try:
+        client.connect(timeout=0.5)
+    except OdysseyTimeoutError:
+        atexit.register(cut)
+        print("failed", flush=True)
+    input()
+"""
+
+
+@pytest.mark.parametrize("threads", ["threads", "no threads"])
+def test_fault_a_session_that_was_kept_is_released(emulator: Emulator, threads: str) -> None:
+    emulator.limits = attrs.evolve(emulator.limits, concurrent_streams=1)
+    with Program(KEPT, emulator, threads) as program:
+        assert program.says() == "ready"
+        emulator.faults.inject(faults.HttpDelay(path="/sessions/token", seconds=1))
+        assert program.ask("") == "failed"
+        emulator.faults.clear()
+        program.tell("")
+        assert program.ended() == (0, "")
+    with Odyssey(emulator.api_key, api_url=emulator.url, timeout=15) as client:
+        assert client.connect().is_connected
