@@ -23,12 +23,12 @@ class GuardedFile:
     """Keeps what reading raises, as libav turns it into an error of its own, or ignores it.
 
     Args:
-        name: how errors call the file.
-        timeout: seconds of work without a byte that wasn't read before; None for no limit.
+        name: The name of the file in errors.
+        timeout: Seconds of work without a byte that wasn't read before; None for no limit.
 
     Attributes:
-        failure: what reading or seeking raised last.
-        size: of the file.
+        failure: What reading raised last.
+        size: Bytes of the file.
     """
 
     def __init__(self, file: SeekableFile, name: str, timeout: float | None) -> None:
@@ -48,7 +48,7 @@ class GuardedFile:
         """Counts the time from now on.
 
         Args:
-            anew: what has been read before counts as new again.
+            anew: What has been read before counts as new again.
         """
         if anew:
             self._read_to.clear()
@@ -65,7 +65,7 @@ class GuardedFile:
         """Up to so many bytes, fewer only at the end. Kept, they are not read again until `forget`.
 
         Raises:
-            OdysseyTimeoutError: as `check`; and whatever the file raises.
+            OdysseyTimeoutError: As `check`; and whatever the file raises.
         """
         pieces = []
         end = min(at + length, self.size)
