@@ -30,8 +30,8 @@ class HostilePeer:
     def __init__(self, pc: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.sctp = pc.sctp
-        self.dtls = pc.sctp.transport
         self._sender = pc.getSenders()[0]
+        self.dtls = self._sender.transport
         self._sent = self._added = 0
         self._send = self.dtls._send_rtp
         self.dtls._send_rtp = self._send_moved
@@ -44,6 +44,15 @@ class HostilePeer:
         assert running is not None
         (found,) = (c for c in running.service._live() if c.session.id == session)
         return cls(found._streamer.peer._connection, running.loop)
+
+    @classmethod
+    def broadcaster(cls, emulator: Emulator) -> HostilePeer:
+        """The emulator's end of the only spectator's connection."""
+        running = emulator._running
+        assert running is not None
+        broadcasts = running.service._broadcasts._broadcasts.values()
+        (found,) = (peer for one in broadcasts for peer in one._spectators.values())
+        return cls(found._connection, running.loop)
 
     @classmethod
     def client(cls, client: Odyssey) -> HostilePeer:

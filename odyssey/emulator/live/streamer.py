@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _FIRST_FRAME_SECONDS = 0.5
 _REQUEST_SECONDS = 1.0
+_MOST_REQUESTS = 64
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class Streamer:
         self.track = StreamerTrack(self._painter, self._encoder, settings.faults, self._on_failure)
         self.peer = StreamerPeer(self.track, settings.codec, settings.faults, self._on_message)
         self.replies = Replies(self.peer.send, settings.faults)
-        self._requests: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._requests: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_MOST_REQUESTS)
         self._changing_stream = asyncio.Lock()
         self._tasks = {asyncio.ensure_future(self._answer_requests())}
         self._finishing: asyncio.Future[None] | None = None
@@ -67,7 +68,10 @@ class Streamer:
         """Takes a message of the client; False for one of an unknown type."""
         if str(message.get("type")) not in self._handlers:
             return False
-        self._requests.put_nowait(message)
+        try:
+            self._requests.put_nowait(message)
+        except asyncio.QueueFull:
+            logger.warning("ignoring a message: %d wait to be answered", _MOST_REQUESTS)
         return True
 
     def fail(self, reason: str, message: str) -> None:

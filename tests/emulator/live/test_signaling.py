@@ -148,3 +148,15 @@ async def test_a_machine_without_a_network(
         assert "127.0.0.1" in client.offer_sdp
         await client.start("Alone")
         await client.more_frames(3)
+
+
+async def test_fault_more_is_said_than_can_be_answered(
+    emulator: Emulator, rest: Rest, complaints: Complaints
+) -> None:
+    """Before there is a channel for answers, and so without end."""
+    complaints.expected.append("wait to be answered")
+    async with signaling(rest.provision()) as socket:
+        await socket.receive("offer")
+        for _ in range(100):
+            await socket.send(type="interactive_stream_start", prompt="A cat")
+        await asyncio.to_thread(wait_until, lambda: len(complaints.seen) == 36)
