@@ -79,7 +79,7 @@ def test_a_users_tests(tmp_path: Path) -> None:
 def test_the_fixtures_are_listed_with_what_they_are(tmp_path: Path) -> None:
     said = pytest_in(tmp_path, "--fixtures").stdout
     assert "odyssey_emulator" in said
-    assert "The whole service in this process" in said
+    assert "Runs an `Emulator` in this process" in said
     assert "odyssey_client" in said
 
 
