@@ -183,7 +183,7 @@ def test_fault_stream_error_with_nobody_waiting(client: Odyssey, emulator: Emula
 
 def test_the_streams_limit() -> None:
     with (
-        Emulator(limits=Limits(stream_seconds=0.8)) as emulator,
+        Emulator(limits=Limits(stream_seconds=1.6)) as emulator,
         Odyssey(emulator.api_key, api_url=emulator.url, timeout=10) as client,
     ):
         fatal: list[tuple[Exception, bool]] = []
@@ -212,7 +212,7 @@ def test_the_streams_limit() -> None:
 
 def test_the_connections_limit() -> None:
     with (
-        Emulator(limits=Limits(connection_seconds=0.8)) as emulator,
+        Emulator(limits=Limits(connection_seconds=2)) as emulator,
         Odyssey(emulator.api_key, api_url=emulator.url, timeout=10) as client,
     ):
         client.connect()
@@ -284,6 +284,7 @@ def test_a_clean_close_by_the_service(client: Odyssey, emulator: Emulator, code:
         client.frames.get()
 
 
+@pytest.mark.timing  # on a busy machine the end isn't answered in the time that it has
 def test_what_waits_while_disconnecting(connected: Odyssey, emulator: Emulator) -> None:
     connected.start_stream("A cat")
     emulator.faults.inject(faults.WithholdReply(type="update_acknowledged"))
@@ -321,17 +322,20 @@ def test_the_emulator_dies(client: Odyssey) -> None:
 
 
 def test_fault_late_end_does_not_end_the_next_stream(client: Odyssey, emulator: Emulator) -> None:
+    started: list[str] = []
     ended: list[str] = []
-    client.connect(on_stream_ended=lambda: ended.append("ended"))
+    client.connect(on_stream_started=started.append, on_stream_ended=lambda: ended.append("ended"))
     client.start_stream("A cat")
     emulator.faults.inject(faults.WithholdReply(type="stream_ended", seconds=0.8), times=1)
     with pytest.raises(OdysseyTimeoutError):
         client.end_stream(timeout=0.2)
     with client.stream("A dog") as stream:
+        wait_until(lambda: stream.id in started)
+        before = list(ended)  # on a busy machine the late end comes before the next start
         assert {f.stream_id for f in stream.frames.take(30)} == {stream.id}
         assert stream.is_active
-        assert ended == []
-    wait_until(lambda: ended == ["ended"])
+        assert ended == before
+    wait_until(lambda: ended == [*before, "ended"])
 
 
 def test_fault_lost_start_does_not_shift_later_answers(
