@@ -83,6 +83,7 @@ def test_the_fixtures_are_listed_with_what_they_are(tmp_path: Path) -> None:
     assert "odyssey_client" in said
 
 
+@pytest.mark.slow
 def test_without_the_emulators_server_it_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("import sys\nsys.modules['aiohttp'] = None\n")
     (tmp_path / "test_it.py").write_text("def test_it(odyssey_emulator): pass\n")
@@ -100,6 +101,7 @@ def test_it():
 """
 
 
+@pytest.mark.slow
 def test_being_installed_loads_nothing_in_other_peoples_tests(tmp_path: Path) -> None:
     """Whoever patches ssl or sockets in a conftest comes before all that uses them."""
     (tmp_path / "test_it.py").write_text(LOADED)

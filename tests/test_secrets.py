@@ -412,6 +412,7 @@ def test_nothing_is_seen_of_a_service_that_repeats_what_it_got(
 SIGNED = "?X-Amz-Signature=5ec2e7-signature&X-Amz-Credential=AKIA-5ec2e7"
 
 
+@pytest.mark.slow
 def test_nothing_is_seen_of_an_address_that_cannot_be_fetched(
     secrets: Secrets, shown: Shown, nothing_is_seen: Check, tmp_path: Path
 ) -> None:

@@ -174,6 +174,7 @@ def test_a_program_that_was_stopped_goes_on(emulator: Emulator) -> None:
 # Spectators.
 
 
+@pytest.mark.slow
 def test_fault_a_spectators_peer_dies(on_air: BroadcastInfo, emulator: Emulator) -> None:
     gone = threading.Event()
     with connect_to_stream(

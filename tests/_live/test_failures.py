@@ -385,6 +385,7 @@ def test_after_the_streams_limit_one_may_connect_at_once() -> None:
         assert client.start_stream("Another cat")
 
 
+@pytest.mark.slow
 def test_fault_hanging_rest_does_not_hold_up_a_connect_that_is_called_off(
     client: Odyssey, emulator: Emulator
 ) -> None:

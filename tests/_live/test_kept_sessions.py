@@ -29,15 +29,15 @@ LATE_TOKEN = faults.HttpDelay(path="/sessions/token", seconds=1.5)
 LATE_SESSION = faults.HttpDelay(path="/sessions/request", seconds=1.5)
 LATE_CONFIG = faults.HttpDelay(path="*/config", seconds=1.5)
 AFTER_THE_GRANT = [
-    LATE_SESSION,
+    pytest.param(LATE_SESSION, marks=pytest.mark.slow),
     LATE_TOKEN,
-    LATE_CONFIG,
+    pytest.param(LATE_CONFIG, marks=pytest.mark.slow),
     faults.SocketRefused(status=503),
-    faults.SocketDroppedBeforeOffer(code=None),
+    pytest.param(faults.SocketDroppedBeforeOffer(code=None), marks=pytest.mark.slow),
     faults.SocketDroppedBeforeOffer(code=1011),
     faults.NoOffer(),
-    faults.NoTrack(),
-    faults.NoChannel(),
+    pytest.param(faults.NoTrack(), marks=pytest.mark.slow),
+    pytest.param(faults.NoChannel(), marks=pytest.mark.slow),
     faults.ErrorInsteadOfOffer(),
 ]
 
@@ -156,7 +156,14 @@ def nothing_under_way() -> bool:
 
 
 @pytest.mark.parametrize(
-    "fault", [LATE_SESSION, LATE_TOKEN, LATE_CONFIG, faults.SocketRefused(status=503)], ids=repr
+    "fault",
+    [
+        pytest.param(LATE_SESSION, marks=pytest.mark.slow),
+        pytest.param(LATE_TOKEN, marks=pytest.mark.slow),
+        LATE_CONFIG,
+        pytest.param(faults.SocketRefused(status=503), marks=pytest.mark.slow),
+    ],
+    ids=repr,
 )
 def test_closing_releases_what_was_kept(emulator: Emulator, fault: faults.Fault) -> None:
     """Also where each try is another client's."""
@@ -185,6 +192,7 @@ def test_disconnecting_meanwhile(client: Odyssey, emulator: Emulator, fault: fau
     assert client.connect(timeout=10).is_connected
 
 
+@pytest.mark.slow
 def test_credentials_that_came_too_late(emulator: Emulator) -> None:
     one_session_only(emulator)
     with Odyssey(emulator.api_key, api_url=emulator.url, timeout=0.8) as client:

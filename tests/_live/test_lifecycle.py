@@ -43,6 +43,7 @@ def thread_counts() -> Counter[str]:
     return Counter(t.name for t in threading.enumerate() if t.name.startswith(OUR_THREADS))
 
 
+@pytest.mark.slow
 def test_ten_connections_of_one_client_leave_nothing(client: Odyssey, emulator: Emulator) -> None:
     def cycle() -> None:
         client.connect(on_stream_ended=lambda: None, on_video_frame=lambda frame: None)

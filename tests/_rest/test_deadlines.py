@@ -112,6 +112,7 @@ def test_a_look_up_of_the_signaling_server_that_hangs(
             client.connect_with_credentials(dead, timeout=1)
 
 
+@pytest.mark.slow
 def test_calls_that_are_given_up_share_one_look_up(client: Odyssey, resolver: Resolver) -> None:
     """A hundred calls don't leave a hundred threads behind."""
 
@@ -173,6 +174,7 @@ def test_a_redirect_to_what_swallows_everything(make: Make, resolver: Resolver) 
             make(server.url).open_file(server.url + "/thing", soon(TIME), "could not", {})
 
 
+@pytest.mark.slow
 def test_the_last_address_gets_its_share(make: Make, resolver: Resolver) -> None:
     with TinyServer(always(Reply({"a": 1}))) as server:
         port = int(server.url.rpartition(":")[2])

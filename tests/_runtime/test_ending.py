@@ -200,6 +200,7 @@ SIDE_BY_SIDE = """
 """
 
 
+@pytest.mark.slow
 def test_fault_a_frozen_service_holds_up_all_at_once_where_no_thread_starts(
     emulator: Emulator,
 ) -> None:

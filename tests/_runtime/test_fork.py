@@ -230,6 +230,7 @@ WITH_THE_EMULATOR = """
 """
 
 
+@pytest.mark.slow
 def test_a_childs_end_leaves_the_parents_emulator_its_files(emulator: Emulator) -> None:
     done = run(WITH_THE_EMULATOR, emulator)
     assert done.stdout == "True\n", done.stderr
@@ -255,6 +256,7 @@ SPECTATOR = """
 """
 
 
+@pytest.mark.slow
 def test_a_spectator(on_air: BroadcastInfo, emulator: Emulator) -> None:
     done = run(SPECTATOR, emulator, on_air.webrtc_url, on_air.spectator_token)
     assert done.returncode == 0, done.stderr

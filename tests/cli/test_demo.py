@@ -213,6 +213,7 @@ def test_interrupted_it_releases_the_session(
     assert not (cli.folder / "odyssey-demo").exists()
 
 
+@pytest.mark.slow
 @posix_only
 def test_interrupted_on_the_emulator_nothing_is_left(cli: CommandLine) -> None:
     running = cli.start("demo", "--seconds", "100")

@@ -192,6 +192,7 @@ async def test_closing_with_a_frozen_client(make_emulator: Make) -> None:
             assert time.monotonic() - began < 3
 
 
+@pytest.mark.slow
 async def test_a_crash_in_the_middle_of_a_stream(make_emulator: Make, tmp_path: Path) -> None:
     key = "ody_" + "k" * 24
     process = await asyncio.to_thread(crashing_emulator, tmp_path, key)

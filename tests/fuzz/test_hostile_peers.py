@@ -283,6 +283,7 @@ def repairs_without_end(peer: HostilePeer) -> None:
     peer.rtp(*[pack("!BBHLL", 0x81, 205, 2 + 360, 1, source) + again * 180] * 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*AT_EMULATOR, "repairs without end"])
 @pytest.mark.usefixtures("no_complaints")
 def test_fault_the_emulator_gets(name: str, emulator: Emulator, streaming: Streaming) -> None:

@@ -340,6 +340,7 @@ def test_arguments_of_waiting(client: Odyssey) -> None:
             client.simulations.wait("id", **wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.timing
 def test_a_live_stream_goes_on_meanwhile(client: Odyssey) -> None:
     job = client.simulations.submit(script=script(20_000))

@@ -24,6 +24,7 @@ def number(frame: VideoFrame) -> int | None:
     return read_frame_number(frame.data)
 
 
+@pytest.mark.slow
 def test_a_late_frame_is_skipped_and_not_queued(
     connected: Odyssey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_late_frame_is_skipped_and_not_queued(
     assert length - 0.3 < recording.duration_seconds < length + 1.0
 
 
+@pytest.mark.slow
 def test_the_first_frame_is_number_0_when_setting_up_is_slow(
     connected: Odyssey, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -284,6 +284,7 @@ async def test_a_key_frame_is_sent_when_asked_for(make_emulator: Make) -> None:
             assert sum(f.key for f in client.frames[asked_at:]) == 1
 
 
+@pytest.mark.slow
 async def test_fault_a_lost_socket_while_a_busy_machine_ends_the_stream(
     emulator: Emulator, rest: Rest, complaints: Complaints
 ) -> None:

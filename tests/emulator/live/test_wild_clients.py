@@ -227,6 +227,7 @@ def test_any_message_on_the_socket(rest: Rest, emulator: Emulator, complaints: C
     check()
 
 
+@pytest.mark.slow
 def test_any_message_on_the_channel(rest: Rest, complaints: Complaints) -> None:
     async def talk(client: Client, said: list[str | bytes]) -> None:
         for one in said:

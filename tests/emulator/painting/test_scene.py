@@ -303,6 +303,7 @@ class TestScene:
             for number in range(0, 96, 19):
                 scene.paint(number, number / 24)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("size", [PORTRAIT, LANDSCAPE])
     def test_the_land_has_no_gaps(self, size: tuple[int, int]) -> None:
         for place in (*PLACES, "a dog on the beach"):

@@ -337,6 +337,7 @@ def test_jobs_outlive_a_restart(make_emulator: Make, tmp_path: Path, state: str)
     assert len(list((tmp_path / "recordings").iterdir())) == 3
 
 
+@pytest.mark.slow
 async def test_a_crash_while_rendering(make_emulator: Make, tmp_path: Path) -> None:
     key = "ody_" + "k" * 24
     process = await asyncio.to_thread(crashing_emulator, tmp_path, key)
