@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer
@@ -33,6 +33,10 @@ _MP4_OPTIONS = {"probesize": str(1 << 17), "max_streams": str(MOST_TRACKS)}
 _MP4_NAMES = frozenset({"mov", "mp4", "m4a", "3gp", "3g2", "mj2"})
 _OTHER_FORMATS = ",".join(
     name for name in sorted(av.formats_available) if _MP4_NAMES.isdisjoint(name.split(","))
+)
+# Texts in a file need not be UTF-8. PyAV 19 has no such parameter.
+_TEXTS: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
 # So many frames are decoded rather than skipped: seeking costs about as much.
 _NOT_WORTH_IT = 4
@@ -74,7 +78,7 @@ class VideoFile:
         self._file.begin(anew=True)
         with self._translated():
             self._container: InputContainer = av.open(
-                self._file, "r", format=format, options=options, metadata_errors="replace"
+                self._file, "r", format=format, options=options, **_TEXTS
             )
         self._file.forget()
         try:
